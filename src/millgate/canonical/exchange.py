@@ -1,0 +1,68 @@
+"""What crosses between the journeys (`flow`) and the pathways: queries, pages, findings and sendings, in canonical terms."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+# A FHIR R4 resource as plain JSON: dicts, lists, str, bool, int, Decimal. Read it through the functions of `canonical`.
+Resource = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One HTTP exchange with the source, for the audit chain: method, resource type, status, and the ids on both sides."""
+
+    method: str
+    resource_type: str
+    status: int | None
+    request_id: str
+    upstream_request_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A search in the gateway's own words.
+
+    `filters` holds only what the caller gave: patient_id, encounter_id, practitioner_id, location_id, from, to, updated_since,
+    category, code, status, service_type, identifier, name, family, given, birth_date, gender, phone, email, postal_code, ids …
+    Each value is a tuple of strings (comma lists are already split). `limit` is how many resources a page should hold.
+    """
+
+    resource_type: str
+    filters: Mapping[str, tuple[str, ...]]
+    limit: int
+
+
+@dataclass(slots=True)
+class Page:
+    """One page as the source gave it: resources in the source's order, and the source's own opaque next link."""
+
+    resources: list[Resource]
+    included: list[Resource]
+    next_link: str | None
+    self_link: str
+    calls: list[Call]
+    fetched_at: datetime
+    warnings: list[str] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Found:
+    """One resource read by id."""
+
+    resource: Resource
+    version: str | None
+    calls: list[Call]
+    fetched_at: datetime
+
+
+@dataclass(slots=True)
+class Sent:
+    """The outcome of one write: what was made or changed, and its version where the source names it."""
+
+    resource_id: str
+    version: str | None
+    calls: list[Call]
