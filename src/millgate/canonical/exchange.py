@@ -66,3 +66,40 @@ class Sent:
     resource_id: str
     version: str | None
     calls: list[Call]
+
+
+@dataclass(frozen=True, slots=True)
+class BookSlot:
+    """Book one free slot for one patient. Time, place and provider come from the slot."""
+
+    slot_id: str
+    patient_id: str
+    reason: str | None = None
+    comment: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ProposeAppointment:
+    """Ask for an appointment without a slot: a period, one or more places, one service type."""
+
+    patient_id: str
+    location_ids: tuple[str, ...]
+    service_type: Mapping[str, Any]  # a FHIR Coding: system, code, display
+    start: str
+    end: str
+    reason: str | None = None
+    comment: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeStatus:
+    """Move an appointment to `arrived`, `checked-in`, `fulfilled`, `cancelled`, or `booked` (a proposed one, with its slot)."""
+
+    appointment_id: str
+    status: str
+    version: str
+    reason: Mapping[str, Any] | None = None  # a FHIR Coding of the tenant's cancel reasons, for `cancelled`
+    slot_id: str | None = None
+
+
+AppointmentWrite = BookSlot | ProposeAppointment | ChangeStatus

@@ -1,0 +1,76 @@
+"""Who takes part in a call: the API client, its session, the tenant, and the gateway's registration with that tenant."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal
+
+Persona = Literal["system", "provider", "patient"]
+ScopeForm = Literal["v1", "v2"]
+AuthMethod = Literal["client_secret_basic", "private_key_jwt"]
+
+
+@dataclass(frozen=True, slots=True)
+class Tenant:
+    """A health system's Millennium, as the operator named it.
+
+    `time_zone` is an IANA name or None; nothing takes its place when it is missing. `fhir_base` has no trailing slash.
+    """
+
+    name: str
+    fhir_base: str
+    time_zone: str | None
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Registration:
+    """The gateway's own registration at one tenant for one persona; the credential never shows in a repr."""
+
+    tenant: str
+    persona: Persona
+    client_id: str
+    method: AuthMethod
+    scope_form: ScopeForm
+    credential: bytes = field(repr=False)  # the client secret, or the private key as PEM
+    key_id: str | None = None  # `kid` of the private key
+    algorithm: str | None = None  # RS384 or ES384 with a private key
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """An application of the operator's customer: the tenants that it may use, and the ceiling of its scopes."""
+
+    id: str
+    name: str
+    tenants: tuple[str, ...]
+    scopes: tuple[str, ...]
+    created_at: datetime
+    revoked_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """What `POST /authenticate` opened: one client on one tenant for one persona, with the scopes that were granted."""
+
+    id: str
+    client_id: str
+    tenant: str
+    persona: Persona
+    scopes: tuple[str, ...]
+    denied_scopes: tuple[str, ...]
+    patient_id: str | None
+    encounter_id: str | None
+    created_at: datetime
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceType:
+    """A bookable appointment type of a tenant; Millennium lists them nowhere, so each says where it was learned."""
+
+    system: str
+    code: str
+    display: str | None
+    origin: Literal["operator", "seen"]
