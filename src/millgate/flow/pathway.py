@@ -1,0 +1,36 @@
+"""What a journey needs of a pathway, so that `flow` can be handed any of them."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from millgate.access.connection import Connection
+from millgate.canonical.exchange import AppointmentWrite, Found, Page, Query, Sent
+
+
+class Grant(Protocol):
+    """What the source's authorization server granted."""
+
+    @property
+    def scopes(self) -> tuple[str, ...]: ...
+
+    @property
+    def expires_in(self) -> float: ...
+
+
+class Pathway(Protocol):
+    """One way to a source. Each call raises only GatewayError; each result names the exchanges it took."""
+
+    name: str
+
+    async def authorize(self, connection: Connection) -> Grant: ...
+
+    async def search(self, connection: Connection, query: Query) -> Page: ...
+
+    async def follow(self, connection: Connection, resource_type: str, link: str) -> Page: ...
+
+    async def read(self, connection: Connection, resource_type: str, resource_id: str) -> Found: ...
+
+    async def send(self, connection: Connection, write: AppointmentWrite) -> Sent: ...
+
+    async def find_effect(self, connection: Connection, write: AppointmentWrite) -> Sent | None: ...
