@@ -105,6 +105,10 @@ class GatewayError(Exception):
         self.errors = tuple(errors)
         self.upstream = upstream
         self.retry_after = retry_after
+        # Set where a request may have reached the source though no answer came: a write must look for its effect before it repeats.
+        self.outcome_unknown = False
+        # The exchanges with the source that led here (`canonical.exchange.Call`), for the audit chain.
+        self.calls: tuple[object, ...] = ()
 
     @property
     def meaning(self) -> Code:
