@@ -1,0 +1,86 @@
+"""Where the next page begins: encrypted and authenticated, so that a caller can neither read nor change it.
+
+A cursor holds the source's own opaque link, the caller's filters and how far into the source's page the last answer came. The
+cipher is AES-SIV: deterministic, so that equal pages give equal cursors, and bound to the tenant, the client and the object.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESSIV
+
+from millgate.errors import FixRequest
+
+LIFE = timedelta(hours=24)
+LONGEST = 16_384
+
+
+class Place(msgspec.Struct, frozen=True, array_like=True):
+    """One place in a walk over pages: the filters it began with, the source's link (None = its first page), the offset in it."""
+
+    filters: dict[str, tuple[str, ...]]
+    limit: int
+    link: str | None
+    offset: int
+
+
+class _Sealed(msgspec.Struct, array_like=True):
+    expires: int
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Whom a cursor belongs to; another holder cannot use it."""
+
+    tenant: str
+    client_id: str
+    object: str
+    patient_id: str | None
+
+    def encode(self) -> bytes:
+        """The associated data that the cursor is bound to."""
+        return msgspec.msgpack.encode((self.tenant, self.client_id, self.object, self.patient_id))
+
+
+class Cursors:
+    """Seals and opens cursors with one 64-byte key that all gateways of a store share."""
+
+    def __init__(self, key: bytes) -> None:
+        self._cipher = AESSIV(key)
+        self._decoder = msgspec.msgpack.Decoder(_Sealed)
+
+    def seal(self, place: Place, holder: Holder, now: datetime) -> str:
+        """A cursor that is good for at least 24 hours. The expiry is rounded up to the hour, so that equal pages agree."""
+        expires = int((now + LIFE).timestamp()) // 3600 * 3600 + 3600
+        plain = msgspec.msgpack.encode(_Sealed(expires, place))
+        return base64.urlsafe_b64encode(self._cipher.encrypt(plain, [holder.encode()])).rstrip(b"=").decode()
+
+    def open(self, cursor: str, holder: Holder, now: datetime) -> Place:
+        """The place that a cursor names. Raises FixRequest("invalid_cursor") if it was not made here, for this caller, or is too old."""
+        if len(cursor) > LONGEST:
+            raise FixRequest("invalid_cursor", "The cursor is too long; pass `next_cursor` exactly as the last page gave it.")
+        try:
+            sealed = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
+            opened = self._decoder.decode(self._cipher.decrypt(sealed, [holder.encode()]))
+        except (binascii.Error, ValueError, InvalidTag, msgspec.MsgspecError) as error:
+            raise FixRequest(
+                "invalid_cursor",
+                "This is not a cursor of this list for this client and tenant; pass `next_cursor` exactly as the last page gave it.",
+            ) from error
+        if opened.expires < now.timestamp():
+            when = datetime.fromtimestamp(opened.expires, UTC).isoformat()
+            raise FixRequest("invalid_cursor", f"The cursor expired at {when}; begin again without one.")
+        return opened.place
+
+
+def same_filters(given: Mapping[str, tuple[str, ...]], place: Place) -> bool:
+    """Whether filters that came along with a cursor are those that it began with (none at all is fine too)."""
+    return not given or dict(given) == place.filters

@@ -1,0 +1,76 @@
+"""Carry what a read brought into the store, just behind the answer: in order, in batches, with a bound on what may wait."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+import structlog
+
+from millgate.canonical.exchange import Resource
+from millgate.errors import GatewayError
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Brought:
+    tenant: str
+    pathway: str
+    resources: Sequence[Resource]
+    received_at: datetime
+
+
+class Funnel(Protocol):
+    """The store's side: keeps each resource once, with its versions and its row in the change feed."""
+
+    async def save(self, tenant: str, pathway: str, resources: Sequence[Resource], *, received_at: datetime) -> object: ...
+
+
+class Recorder:
+    """A short queue in front of the funnel. A full queue makes readers wait: nothing that was answered goes unrecorded for want of room."""
+
+    def __init__(self, funnel: Funnel, *, waiting_pages: int = 256) -> None:
+        self._funnel = funnel
+        self._queue: asyncio.Queue[_Brought] = asyncio.Queue(waiting_pages)
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin to record; call once, inside the running loop."""
+        self._task = asyncio.create_task(self._run(), name="recorder")
+
+    async def put(self, tenant: str, pathway: str, resources: Sequence[Resource], received_at: datetime) -> None:
+        """Have `resources` recorded soon."""
+        if resources:
+            await self._queue.put(_Brought(tenant, pathway, resources, received_at))
+
+    async def drain(self) -> None:
+        """Wait until all that was put has been recorded."""
+        await self._queue.join()
+
+    async def close(self) -> None:
+        """Record what waits (for ten seconds at most), then stop."""
+        if self._task is None:
+            return
+        try:
+            await asyncio.wait_for(self._queue.join(), timeout=10)
+        except TimeoutError:
+            log.error("records left behind", waiting_pages=self._queue.qsize())
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _run(self) -> None:
+        while True:
+            brought = await self._queue.get()
+            try:
+                await self._funnel.save(
+                    brought.tenant, brought.pathway, brought.resources, received_at=brought.received_at
+                )
+            except GatewayError as error:
+                # The page was answered and audited; the next read of the same records brings them again.
+                log.warning("records not kept", tenant=brought.tenant, code=error.code, resources=len(brought.resources))
+            finally:
+                self._queue.task_done()
