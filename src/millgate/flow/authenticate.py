@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Protocol
+from time import monotonic
+from typing import Generic, Protocol, TypeVar
 
 from millgate.access.connection import Connection
 from millgate.access.parties import Client, Persona, Registration, Session, Tenant
-from millgate.access.scopes import ScopeSet, granted, translate
+from millgate.access.rules import CONTEXTS_OF
+from millgate.access.scopes import ScopeSet, expand, granted, translate
 from millgate.errors import FieldProblem, FixRequest, NeedAccess, NotOffered
 from millgate.flow.pathway import Pathway
+
+Held = TypeVar("Held")
 
 # How long another gateway's word (a session ended, a client revoked) may take to be heard here.
 REMEMBERED_S = 2.0
@@ -51,7 +54,7 @@ class Authenticator:
         clients: Clients,
         sessions: Sessions,
         tenants: Tenants,
-        pathways: Mapping[str, Pathway],
+        pathway: Pathway,
         now: Callable[[], datetime],
         new_id: Callable[[], str],
         session_seconds: int,
@@ -59,7 +62,7 @@ class Authenticator:
         self._clients = clients
         self._sessions = sessions
         self._tenants = tenants
-        self._pathways = pathways
+        self._pathway = pathway
         self._now = now
         self._new_id = new_id
         self._life = timedelta(seconds=session_seconds)
@@ -94,12 +97,16 @@ class Authenticator:
         Raises NeedAccess("tenant_not_allowed" | "scope_missing"), FixRequest("invalid_request"), or the source's own refusal.
         """
         if tenant not in client.tenants:
-            raise NeedAccess("tenant_not_allowed", f"This client may not use the tenant {tenant!r}; ask the operator to allow it.")
+            raise NeedAccess(
+                "tenant_not_allowed", f"This client may not use the tenant {tenant!r}; ask the operator to allow it."
+            )
         if persona != "system":
             raise NotOffered("not_offered_by_tenant", "Only the system persona can be used as yet.")
-        connection, wanted = await self._ask(client, tenant, persona, scopes)
-        grant = await self._pathways["fhir-r4"].authorize(connection)
-        held = granted(grant.scopes).intersect(wanted)
+        connection, allowed, wanted = await self._ask(client, tenant, persona, scopes)
+        grant = await self._pathway.authorize(connection)
+        held = granted(allowed, grant.scopes).scopes
+        if not held:
+            raise NeedAccess("scope_narrowed", f"The tenant granted none of the scopes asked for: {' '.join(connection.scopes)}.")
         now = self._now()
         session = Session(
             id=self._new_id(),
@@ -123,16 +130,83 @@ class Authenticator:
     async def connection_of(self, session: Session) -> Connection:
         """The tenant, the registration and the scopes with which a session's calls go to the source."""
         tenant, registration = await self._parties_of(session.tenant, session.persona)
-        return await self._connect(tenant, registration, ScopeSet.parse(session.scopes))
+        advertised = (await self._pathway.discover(tenant.fhir_base)).scopes_supported
+        return self._connect(tenant, registration, ScopeSet.parse(session.scopes), advertised)
 
     async def _ask(
         self, client: Client, tenant_name: str, persona: Persona, scopes: Sequence[str] | None
-    ) -> tuple[Connection, ScopeSet]:
+    ) -> tuple[Connection, ScopeSet, ScopeSet]:
+        """The connection to ask for a grant with, what of the wish client and tenant allow, and the wish itself."""
         tenant, registration = await self._parties_of(tenant_name, persona)
+        advertised = (await self._pathway.discover(tenant.fhir_base)).scopes_supported
         ceiling = ScopeSet.parse(client.scopes)
-        wanted = ceiling if scopes is None else ScopeSet.parse(scopes)
-        _refuse_other_contexts(wanted, persona)
+        wanted = expand(_of_persona(ceiling, persona) if scopes is None else ScopeSet.parse(scopes), advertised)
+        if scopes is not None:
+            _refuse_other_contexts(scopes, persona)
         allowed = wanted.intersect(ceiling)
         if not allowed:
-            raise NeedAccess("scope_missing", f"None of the scopes asked for is allowed to this client; it may have {ceiling}.")
-        return await self._connect(tenant, registration, allowed), wanted
+            raise NeedAccess(
+                "scope_missing",
+                f"None of the scopes asked for is allowed to this client on this tenant. It may have: {' '.join(client.scopes)}.",
+            )
+        return self._connect(tenant, registration, allowed, advertised), allowed, wanted
+
+    async def _parties_of(self, tenant_name: str, persona: Persona) -> tuple[Tenant, Registration]:
+        known = self._parties.get(f"{persona}/{tenant_name}")
+        if known is None:
+            tenant = await self._tenants.get(tenant_name)
+            registration = await self._tenants.registration(tenant_name, persona) if tenant else None
+            if tenant is None or registration is None:
+                raise NeedAccess(
+                    "tenant_not_allowed",
+                    f"The tenant {tenant_name!r} has no registration for the {persona} persona; the operator adds one.",
+                )
+            known = (tenant, registration)
+            self._parties.put(f"{persona}/{tenant_name}", known)
+        return known
+
+    @staticmethod
+    def _connect(tenant: Tenant, registration: Registration, scopes: ScopeSet, advertised: Sequence[str]) -> Connection:
+        return Connection(tenant, registration, translate(scopes, registration.scope_form, advertised).asked)
+
+
+class _Memory(Generic[Held]):
+    """The store's last few thousand answers, each remembered for `REMEMBERED_S`, so that a busy session costs no query a call."""
+
+    def __init__(self, most: int = 4096) -> None:
+        self._most = most
+        self._held: OrderedDict[str, tuple[float, Held]] = OrderedDict()
+
+    def get(self, key: str) -> Held | None:
+        held = self._held.get(key)
+        if held is None or monotonic() - held[0] > REMEMBERED_S:
+            return None
+        return held[1]
+
+    def put(self, key: str, value: Held) -> None:
+        self._held[key] = (monotonic(), value)
+        self._held.move_to_end(key)
+        while len(self._held) > self._most:
+            self._held.popitem(last=False)
+
+    def drop(self, key: str) -> None:
+        self._held.pop(key, None)
+
+
+def _of_persona(ceiling: ScopeSet, persona: Persona) -> ScopeSet:
+    contexts = CONTEXTS_OF[persona]
+    return ScopeSet(frozenset(atom for atom in ceiling.atoms if atom.context in contexts))
+
+
+def _refuse_other_contexts(scopes: Sequence[str], persona: Persona) -> None:
+    """A system session holds `system/` scopes only, and none of the words of a user's launch."""
+    contexts = CONTEXTS_OF[persona]
+    problems = [
+        FieldProblem(
+            f"scopes[{number}]", "wrong_persona", f"{scope!r} is not a scope of the {persona} persona ({'/, '.join(contexts)}/)"
+        )
+        for number, scope in enumerate(scopes)
+        if scope.split("/")[0] not in contexts
+    ]
+    if problems:
+        raise FixRequest("invalid_request", f"Some scopes do not go with the {persona} persona.", errors=problems)

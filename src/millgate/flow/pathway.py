@@ -18,10 +18,20 @@ class Grant(Protocol):
     def expires_in(self) -> float: ...
 
 
+class Discovery(Protocol):
+    """What a tenant's server says of itself."""
+
+    @property
+    def scopes_supported(self) -> tuple[str, ...]: ...
+
+
 class Pathway(Protocol):
     """One way to a source. Each call raises only GatewayError; each result names the exchanges it took."""
 
-    name: str
+    @property
+    def name(self) -> str: ...
+
+    async def discover(self, fhir_base: str) -> Discovery: ...
 
     async def authorize(self, connection: Connection) -> Grant: ...
 

@@ -66,9 +66,7 @@ class Recorder:
         while True:
             brought = await self._queue.get()
             try:
-                await self._funnel.save(
-                    brought.tenant, brought.pathway, brought.resources, received_at=brought.received_at
-                )
+                await self._funnel.save(brought.tenant, brought.pathway, brought.resources, received_at=brought.received_at)
             except GatewayError as error:
                 # The page was answered and audited; the next read of the same records brings them again.
                 log.warning("records not kept", tenant=brought.tenant, code=error.code, resources=len(brought.resources))

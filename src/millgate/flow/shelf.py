@@ -31,6 +31,7 @@ class Shelved:
     warnings: tuple[dict[str, str], ...]
     next_link: str | None
     as_of: datetime
+    base: str  # the tenant's FHIR base, for full URLs
     bodies: dict[Hashable, Body] = field(default_factory=dict)
 
     @property

@@ -1,0 +1,358 @@
+"""Read: from the shelf while it is fresh enough, else from the source; normalized, encoded once, recorded behind the answer."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from hashlib import blake2b
+from typing import Literal
+from urllib.parse import urlencode
+
+import msgspec
+
+from millgate.access.connection import Connection
+from millgate.access.parties import Session
+from millgate.access.rules import allow_patient, require
+from millgate.canonical import json
+from millgate.canonical.exchange import Call, Query, Resource
+from millgate.canonical.patients import patients_of
+from millgate.errors import CallOperator, FixRequest, GatewayError
+from millgate.flow.authenticate import Authenticator
+from millgate.flow.cursor import Cursors, Holder, Place, same_filters
+from millgate.flow.pathway import Pathway
+from millgate.flow.record import Recorder
+from millgate.flow.service_types import BookableTypes
+from millgate.flow.shelf import Body, Shelf, Shelved
+from millgate.objects import Context, Declaration, encode_object
+
+# What an answer is rendered as: objects, objects with their canonical resource, or FHIR itself.
+Form = Literal["objects", "objects+fhir", "fhir"]
+Origin = Literal["live", "cache"]
+Key = tuple[Hashable, ...]
+Fetched = tuple[Shelved, Sequence[Call]]
+
+DEFAULT_LIMIT = 50
+
+
+@dataclass(frozen=True, slots=True)
+class ListRequest:
+    """A list as the caller asked for it; `max_age` None takes the object's own default."""
+
+    declaration: Declaration
+    filters: Mapping[str, tuple[str, ...]]
+    limit: int | None
+    cursor: str | None
+    max_age: float | None
+    form: Form
+
+
+@dataclass(frozen=True, slots=True)
+class GetRequest:
+    """One object by its id."""
+
+    declaration: Declaration
+    id: str
+    max_age: float | None
+    form: Form
+
+
+@dataclass(slots=True)
+class Answer:
+    """Bytes ready to be sent, and what the audit chain has to know of them."""
+
+    body: bytes
+    etag: str
+    origin: Origin
+    as_of: datetime
+    ids: tuple[str, ...]
+    patients: tuple[str, ...]
+    calls: Sequence[Call]
+
+
+class Reader:
+    """Lists and single objects of one tenant at a time, for one session at a time."""
+
+    def __init__(
+        self,
+        *,
+        authenticator: Authenticator,
+        pathway: Pathway,
+        recorder: Recorder,
+        bookable: BookableTypes,
+        cursors: Cursors,
+        shelf: Shelf,
+        now: Callable[[], datetime],
+    ) -> None:
+        self._authenticator = authenticator
+        self._pathway = pathway
+        self._recorder = recorder
+        self._bookable = bookable
+        self._cursors = cursors
+        self._shelf = shelf
+        self._now = now
+        self._under_way: dict[Key, _Shared] = {}
+
+    async def list(self, session: Session, request: ListRequest) -> Answer:
+        """One page of a list. Raises GatewayError as the contract's error table says."""
+        declaration = request.declaration
+        holder = Holder(session.tenant, session.client_id, declaration.name, session.patient_id)
+        place = self._place(request, holder)
+        _check_rights(session, declaration, place.filters)
+        key = (*_realm(session, declaration), request.form, place.link, place.limit, tuple(sorted(place.filters.items())))
+        page, calls, origin = await self._held_or_fetched(key, request, lambda: self._fetch_page(session, request, place))
+        stop = place.offset + (request.limit or place.limit)
+        body = self._list_body(page, request, place, stop, holder)
+        chosen = slice(place.offset, stop)
+        return Answer(
+            body=body.live if origin == "live" else body.cached,
+            etag=body.etag,
+            origin=origin,
+            as_of=page.as_of,
+            ids=page.ids[chosen],
+            patients=_union(page.patients[chosen]),
+            calls=calls,
+        )
+
+    async def get(self, session: Session, request: GetRequest) -> Answer:
+        """One object. Raises GatewayError("not_found") if the source has none of that id, or hides it."""
+        declaration = request.declaration
+        context = require(session, declaration.resource_type, "r")
+        key = (*_realm(session, declaration), request.form, "one", request.id)
+        page, calls, origin = await self._held_or_fetched(key, request, lambda: self._fetch_one(session, request))
+        patients = page.patients[0]
+        if declaration.patient_scoped:
+            for patient_id in patients or ("",):
+                allow_patient(session, patient_id, context)
+        body = _one_body(page)
+        return Answer(body.live, body.etag, origin, page.as_of, page.ids, patients, calls)
+
+    def forget(self, tenant: str, objects: Sequence[str]) -> None:
+        """Something was written: answers about these objects are asked of the source again."""
+        self._shelf.forget(tenant, objects)
+
+    def _place(self, request: ListRequest, holder: Holder) -> Place:
+        if request.cursor is None:
+            return Place(dict(request.filters), request.limit or DEFAULT_LIMIT, None, 0)
+        place = self._cursors.open(request.cursor, holder, self._now())
+        if not same_filters(request.filters, place):
+            raise FixRequest(
+                "invalid_cursor",
+                "The filters differ from those that this cursor began with; leave them out, or begin again without a cursor.",
+            )
+        return place
+
+    async def _held_or_fetched(
+        self, key: Key, request: ListRequest | GetRequest, fetch: Callable[[], Awaitable[Fetched]]
+    ) -> tuple[Shelved, Sequence[Call], Origin]:
+        """The page from the shelf if it is fresh enough; else from the source, by one call however many ask at once."""
+        max_age = request.declaration.cache_seconds if request.max_age is None else request.max_age
+        held = self._shelf.take(key, max_age, self._now()) if max_age > 0 else None
+        if held is not None:
+            return held, (), "cache"
+        if max_age <= 0:  # the caller wants the source's word now, not that of a call already under way
+            page, calls = await fetch()
+        else:
+            page, calls = await self._together(key, fetch)
+        self._shelf.put(key, page)
+        return page, calls, "live"
+
+    async def _together(self, key: Key, fetch: Callable[[], Awaitable[Fetched]]) -> Fetched:
+        """Equal reads under way are one call; it goes on while anybody still waits for it."""
+        shared = self._under_way.get(key)
+        if shared is None:
+            shared = _Shared(asyncio.ensure_future(fetch()))
+            self._under_way[key] = shared
+            shared.task.add_done_callback(lambda _: self._under_way.pop(key, None))
+        shared.waiting += 1
+        try:
+            return await asyncio.shield(shared.task)
+        finally:
+            shared.waiting -= 1
+            if shared.waiting == 0 and not shared.task.done():
+                self._under_way.pop(key, None)
+                shared.task.cancel()
+
+    async def _fetch_page(self, session: Session, request: ListRequest, place: Place) -> Fetched:
+        declaration = request.declaration
+        connection = await self._authenticator.connection_of(session)
+        if place.link is not None:
+            page = await self._pathway.follow(connection, declaration.resource_type, place.link)
+        else:
+            filters = await self._bookable.complete(session.tenant, declaration, place.filters)
+            page = await self._pathway.search(connection, Query(declaration.resource_type, filters, place.limit))
+        await self._keep(connection, page.resources + page.included, page.fetched_at)
+        warnings = tuple({"code": "source_warning", "detail": text} for text in page.warnings)
+        return self._shelve(
+            connection, request, page.resources, page.included, page.next_link, page.fetched_at, warnings
+        ), page.calls
+
+    async def _fetch_one(self, session: Session, request: GetRequest) -> Fetched:
+        connection = await self._authenticator.connection_of(session)
+        found = await self._pathway.read(connection, request.declaration.resource_type, request.id)
+        await self._keep(connection, [found.resource], found.fetched_at)
+        return self._shelve(connection, request, [found.resource], [], None, found.fetched_at, ()), found.calls
+
+    async def _keep(self, connection: Connection, resources: Sequence[Resource], received_at: datetime) -> None:
+        await self._bookable.learn(connection.tenant.name, resources)
+        await self._recorder.put(connection.tenant.name, self._pathway.name, resources, received_at)
+
+    def _shelve(
+        self,
+        connection: Connection,
+        request: ListRequest | GetRequest,
+        resources: Sequence[Resource],
+        included: Sequence[Resource],
+        next_link: str | None,
+        fetched_at: datetime,
+        warnings: tuple[dict[str, str], ...],
+    ) -> Shelved:
+        """Normalize and encode each resource; one that cannot be read becomes a warning, and the rest is delivered."""
+        context = Context(
+            tenant=connection.tenant.name,
+            pathway=self._pathway.name,
+            received_at=instant(fetched_at),
+            time_zone=connection.tenant.time_zone,
+            include_fhir=request.form == "objects+fhir",
+        )
+        items: list[bytes] = []
+        fingerprints: list[bytes] = []
+        ids: list[str] = []
+        patients: list[tuple[str, ...]] = []
+        spoiled: list[dict[str, str]] = []
+        for resource in resources:
+            raw = json.encode(resource)
+            try:
+                item = raw if request.form == "fhir" else encode_object(request.declaration.normalize(resource, context))
+            except GatewayError as error:
+                spoiled.append({"code": error.code, "detail": f"{_reference(resource)}: {error.detail}"})
+                continue
+            items.append(item)
+            fingerprints.append(_fingerprint(raw))
+            ids.append(str(resource.get("id", "")))
+            patients.append(patients_of(resource))
+        if isinstance(request, GetRequest) and not items:
+            raise CallOperator("upstream_error", f"The source's record cannot be read: {spoiled[0]['detail']}")
+        return Shelved(
+            items=tuple(items),
+            fingerprints=tuple(fingerprints),
+            ids=tuple(ids),
+            patients=tuple(patients),
+            warnings=(*warnings, *spoiled),
+            next_link=next_link,
+            as_of=fetched_at,
+            base=connection.tenant.fhir_base,
+        )
+
+    def _list_body(self, page: Shelved, request: ListRequest, place: Place, stop: int, holder: Holder) -> Body:
+        """The page's bytes between two offsets, rendered once and kept beside the page."""
+        kept = page.bodies.get((place.offset, stop, holder.client_id))
+        if kept is not None:
+            return kept
+        following = None
+        if stop < len(page.items):
+            following = msgspec.structs.replace(place, offset=stop)
+        elif page.next_link:
+            following = msgspec.structs.replace(place, link=page.next_link, offset=0)
+        cursor = self._cursors.seal(following, holder, page.as_of) if following else None
+        etag = _etag(request.form, *page.fingerprints[place.offset : stop], b"more" if cursor else b"last")
+        if request.form == "fhir":
+            bundle = _bundle(page, request.declaration, place.offset, stop, cursor)
+            body = Body(bundle, bundle, etag)
+        else:
+            items = b",".join(page.items[place.offset : stop])
+            body = Body(_envelope(page, items, cursor, "live"), _envelope(page, items, cursor, "cache"), etag)
+        page.bodies[place.offset, stop, holder.client_id] = body
+        return body
+
+
+@dataclass(slots=True)
+class _Shared:
+    task: asyncio.Task[Fetched]
+    waiting: int = 0
+
+
+def instant(moment: datetime) -> str:
+    """An instant as the API writes it: UTC, milliseconds, `Z`."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _realm(session: Session, declaration: Declaration) -> Key:
+    """Who may share an answer: the same tenant, persona, patient context and scopes."""
+    return (session.tenant, declaration.name, session.persona, session.patient_id, session.scopes)
+
+
+def _check_rights(session: Session, declaration: Declaration, filters: Mapping[str, tuple[str, ...]]) -> None:
+    """Whether the session may search like this: its scope (with the query part), and its patient."""
+    conditions = {name: values[0] for name, values in filters.items() if len(values) == 1}
+    context = require(session, declaration.resource_type, "s", conditions)
+    if declaration.patient_scoped:
+        for patient_id in filters.get("patient_id", ()):
+            allow_patient(session, patient_id, context)
+
+
+def _union(patients: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
+    return tuple(sorted({patient for some in patients for patient in some}))
+
+
+def _reference(resource: Resource) -> str:
+    return f"{resource.get('resourceType', 'resource')} at position {resource.get('id', 'without id')}"
+
+
+def _etag(*parts: str | bytes) -> str:
+    digest = blake2b(digest_size=16)
+    for part in parts:
+        digest.update(part.encode() if isinstance(part, str) else part)
+        digest.update(b"\0")
+    return f'W/"{digest.hexdigest()}"'
+
+
+def object_etag(resource: Resource) -> str:
+    """The ETag of one object: it changes when, and only when, the resource does."""
+    return _etag("one", _fingerprint(json.encode(resource)))
+
+
+def _fingerprint(raw: bytes) -> bytes:
+    return blake2b(raw, digest_size=16).digest()
+
+
+def _one_body(page: Shelved) -> Body:
+    if "one" not in page.bodies:
+        page.bodies["one"] = Body(page.items[0], page.items[0], _etag("one", *page.fingerprints))
+    return page.bodies["one"]
+
+
+def _envelope(page: Shelved, items: bytes, cursor: str | None, origin: Origin) -> bytes:
+    """`{"object": "list", "data": […], "has_more", "next_cursor", "freshness", "warnings"}`."""
+    return b"".join(
+        (
+            b'{"object":"list","data":[',
+            items,
+            b'],"has_more":',
+            b"true" if cursor else b"false",
+            b',"next_cursor":',
+            msgspec.json.encode(cursor),
+            b',"freshness":',
+            msgspec.json.encode({"from": origin, "as_of": instant(page.as_of)}),
+            b',"warnings":',
+            msgspec.json.encode(page.warnings),
+            b"}",
+        )
+    )
+
+
+def _bundle(page: Shelved, declaration: Declaration, start: int, stop: int, cursor: str | None) -> bytes:
+    """The same page as a FHIR R4 searchset Bundle; each `fullUrl` is the source's own. Source: FHIR R4 Bundle."""
+    entries = [
+        b'{"fullUrl":%s,"resource":%s,"search":{"mode":"match"}}'
+        % (msgspec.json.encode(f"{page.base}/{declaration.resource_type}/{resource_id}"), item)
+        for resource_id, item in zip(page.ids[start:stop], page.items[start:stop], strict=True)
+    ]
+    links = [{"relation": "next", "url": f"/{declaration.plural}?{urlencode({'cursor': cursor})}"}] if cursor else []
+    parts = [b'{"resourceType":"Bundle","type":"searchset"', b',"timestamp":', msgspec.json.encode(instant(page.as_of))]
+    if links:
+        parts += [b',"link":', msgspec.json.encode(links)]
+    if entries:
+        parts += [b',"entry":[', b",".join(entries), b"]"]
+    return b"".join((*parts, b"}"))

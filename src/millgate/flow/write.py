@@ -1,0 +1,460 @@
+"""Write: book, propose, move and cancel appointments, once per idempotency key, and never twice blindly.
+
+A request is recorded before anything is sent. Where the outcome is unknown (no answer came), the source is asked for the effect before
+the same thing is sent again; the last answer is kept and given again to the same key and body.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from hashlib import sha256
+from typing import Annotated, Any, Protocol
+
+import msgspec
+import structlog
+from msgspec import Meta
+
+from millgate.access.connection import Connection
+from millgate.access.parties import Session
+from millgate.access.rules import allow_patient, require
+from millgate.canonical import json
+from millgate.canonical.exchange import AppointmentWrite, BookSlot, Call, ChangeStatus, Found, ProposeAppointment, Sent
+from millgate.canonical.patients import patients_of
+from millgate.errors import FieldProblem, FixRequest, GatewayError, TryLater
+from millgate.flow.authenticate import Authenticator
+from millgate.flow.pathway import Pathway
+from millgate.flow.read import Reader, instant, object_etag
+from millgate.flow.record import Recorder
+from millgate.flow.service_types import BookableTypes
+from millgate.objects import OBJECTS, Context, encode_object
+
+log = structlog.get_logger(__name__)
+
+APPOINTMENT = OBJECTS["appointment"]
+LONGEST_KEY = 255
+TOUCHED = ("appointment", "slot")
+
+Text = Annotated[str, Meta(min_length=1, max_length=1000)]
+Id = Annotated[str, Meta(min_length=1, max_length=256)]
+
+
+class RequestedPeriod(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """When a proposed appointment should be: two instants with their offsets."""
+
+    start: Annotated[str, Meta(description="Earliest start, an instant with its offset.")]
+    end: Annotated[str, Meta(description="Latest end, an instant with its offset.")]
+
+
+class AppointmentRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Book (`slot_id`, `patient_id`), propose (`requested_period`, `location_id`), reschedule (`appointment_id`, `slot_id`) or change
+    the status of (`appointment_id`, `status`) an appointment."""
+
+    slot_id: Annotated[Id | None, Meta(description="The free slot to take.")] = None
+    patient_id: Annotated[Id | None, Meta(description="For whom.")] = None
+    appointment_id: Annotated[Id | None, Meta(description="The appointment to change; without it, one is made.")] = None
+    status: Annotated[str | None, Meta(description="arrived, checked-in, fulfilled or cancelled.")] = None
+    service_type: Annotated[
+        Text | None, Meta(description="One of /service_types, as system|code or code; for a proposed appointment.")
+    ] = None
+    reason: Annotated[
+        Text | None, Meta(description="Why: text for a booking (255 characters at most), system|code for a cancellation.")
+    ] = None
+    comment: Annotated[Text | None, Meta(description="A remark for the schedulers.")] = None
+    requested_period: Annotated[RequestedPeriod | None, Meta(description="When, for a proposed appointment.")] = None
+    location_id: Annotated[Id | None, Meta(description="Where, for a proposed appointment.")] = None
+    idempotency_key: Annotated[
+        str | None, Meta(description="Instead of the Idempotency-Key header.", min_length=1, max_length=LONGEST_KEY)
+    ] = None
+
+
+@dataclass(slots=True)
+class Written:
+    """The answer to a write, ready to be sent: HTTP status, body, the appointment's id and ETag."""
+
+    status: int
+    body: bytes
+    id: str
+    etag: str | None
+    patients: tuple[str, ...]
+    calls: list[Call] = field(default_factory=list)
+    replayed: bool = False
+
+
+class Conflict(FixRequest):
+    """A `version_conflict`, with the object as it is now."""
+
+    current: bytes
+
+
+class Kept(msgspec.Struct, array_like=True):
+    """What is kept of the first answer under an idempotency key."""
+
+    status: int
+    body: bytes
+    id: str
+    etag: str | None
+    patients: tuple[str, ...]
+    failure: str | None = None  # the error's code, where the answer was a final refusal
+    detail: str | None = None
+    outcome: str | None = None
+
+
+class Begun(Protocol):
+    """What the store says of a key: `started`, `replay` (with the kept answer), `in_progress`, `reused` or `abandoned`."""
+
+    @property
+    def state(self) -> str: ...
+
+    @property
+    def answer(self) -> bytes | None: ...
+
+
+class Keys(Protocol):
+    """The store's side of idempotency."""
+
+    async def begin(self, *, client_id: str, tenant: str, key: str, body_hash: bytes) -> Begun: ...
+    async def finish(self, *, client_id: str, tenant: str, key: str, answer: bytes) -> None: ...
+    async def release(self, *, client_id: str, tenant: str, key: str) -> None: ...
+    async def leave(self, *, client_id: str, tenant: str, key: str) -> None: ...
+
+
+class Writer:
+    """Carries out one appointment request at a time for a session."""
+
+    def __init__(
+        self,
+        *,
+        authenticator: Authenticator,
+        pathway: Pathway,
+        recorder: Recorder,
+        reader: Reader,
+        bookable: BookableTypes,
+        keys: Keys,
+        now: Callable[[], datetime],
+    ) -> None:
+        self._authenticator = authenticator
+        self._pathway = pathway
+        self._recorder = recorder
+        self._reader = reader
+        self._bookable = bookable
+        self._keys = keys
+        self._now = now
+
+    async def appointment(
+        self, session: Session, request: AppointmentRequest, *, key: str, if_match: str | None = None
+    ) -> Written:
+        """What came of the request; the first answer again if this key and body came before.
+
+        Raises FixRequest("invalid_request" | "slot_taken" | "version_conflict" | "idempotency_key_reused" | "rejected_by_source"),
+        TryLater("operation_in_progress" | "upstream_unavailable" …), NeedAccess("scope_missing" …).
+        """
+        check(request)
+        _check_rights(session, request)
+        held = {"client_id": session.client_id, "tenant": session.tenant, "key": key}
+        begun = await self._keys.begin(**held, body_hash=_digest(request))
+        if begun.state == "replay" and begun.answer is not None:
+            return _replay(begun.answer)
+        if begun.state == "reused":
+            raise FixRequest("idempotency_key_reused", "This idempotency key came with another request before; use a new key.")
+        if begun.state == "in_progress":
+            raise TryLater("operation_in_progress", "The first request with this key is still under way.", retry_after=2)
+        # From here on the outcome belongs to the key, whether or not the caller still waits for it.
+        work = asyncio.ensure_future(self._carry_out(session, request, held, again=begun.state == "abandoned", if_match=if_match))
+        return await asyncio.shield(work)
+
+    async def _carry_out(
+        self, session: Session, request: AppointmentRequest, held: dict[str, str], *, again: bool, if_match: str | None
+    ) -> Written:
+        try:
+            written = await self._perform(session, request, again=again, if_match=if_match)
+        except GatewayError as error:
+            await self._settle_failure(error, held)
+            raise
+        except BaseException:
+            await self._keys.leave(**held)  # whoever asks next looks for the effect first
+            raise
+        kept = Kept(written.status, written.body, written.id, written.etag, written.patients)
+        await self._keys.finish(**held, answer=msgspec.msgpack.encode(kept))
+        return written
+
+    async def _settle_failure(self, error: GatewayError, held: dict[str, str]) -> None:
+        """Keep a final refusal as the key's answer; free the key after a failure that had no effect; leave it open if nobody knows."""
+        if error.outcome_unknown:
+            await self._keys.leave(**held)
+        elif error.meaning.retryable or error.code in ("internal_error", "upstream_error", "version_conflict"):
+            await self._keys.release(**held)
+        else:
+            outcome = error.upstream.outcome if error.upstream else None
+            kept = Kept(error.meaning.status, b"", "", None, (), error.code, error.detail, outcome)
+            await self._keys.finish(**held, answer=msgspec.msgpack.encode(kept))
+
+    async def _perform(self, session: Session, request: AppointmentRequest, *, again: bool, if_match: str | None) -> Written:
+        connection = await self._authenticator.connection_of(session)
+        calls: list[Call] = []
+        try:
+            if request.appointment_id is None:
+                write = await self._booking(session, request)
+                sent = await self._send(connection, write, calls, again=again)
+                return await self._answer(connection, sent, 201, calls, [])
+            if request.slot_id is not None:
+                return await self._reschedule(connection, request, calls, again=again, if_match=if_match)
+            return await self._change_status(connection, request, calls, again=again, if_match=if_match)
+        except GatewayError as error:
+            error.calls = (*calls, *error.calls)
+            raise
+        finally:
+            self._reader.forget(session.tenant, TOUCHED)
+
+    async def _booking(self, session: Session, request: AppointmentRequest) -> AppointmentWrite:
+        assert request.patient_id is not None  # noqa: S101 - `check` saw to it
+        if request.slot_id is not None:
+            return BookSlot(request.slot_id, request.patient_id, request.reason, request.comment)
+        assert request.requested_period is not None and request.location_id is not None  # noqa: S101
+        known = await self._bookable.find(session.tenant, request.service_type or "")
+        if known is None:
+            raise FixRequest(
+                "invalid_request",
+                "The service type is not one of this tenant's.",
+                errors=[FieldProblem("service_type", "unknown", "GET /service_types lists the bookable types of this tenant")],
+            )
+        coding = {"system": known.system, "code": known.code} | ({"display": known.display} if known.display else {})
+        return ProposeAppointment(
+            patient_id=request.patient_id,
+            location_ids=(request.location_id,),
+            service_type=coding,
+            start=request.requested_period.start,
+            end=request.requested_period.end,
+            reason=request.reason,
+            comment=request.comment,
+        )
+
+    async def _change_status(
+        self, connection: Connection, request: AppointmentRequest, calls: list[Call], *, again: bool, if_match: str | None
+    ) -> Written:
+        assert request.appointment_id is not None and request.status is not None  # noqa: S101 - `check` saw to it
+        found = await self._current(connection, request.appointment_id, calls, if_match)
+        if again and found.resource.get("status") == request.status:
+            return await self._answer(connection, Sent(request.appointment_id, found.version, []), 200, calls, [], found)
+        reason, warnings = _cancel_reason(request)
+        write = ChangeStatus(request.appointment_id, request.status, found.version or "", reason)
+        sent = await self._send_change(connection, write, calls)
+        return await self._answer(connection, sent, 200, calls, warnings)
+
+    async def _reschedule(
+        self, connection: Connection, request: AppointmentRequest, calls: list[Call], *, again: bool, if_match: str | None
+    ) -> Written:
+        """Book the new slot, then cancel the old appointment: at no moment is there neither."""
+        assert request.appointment_id is not None and request.slot_id is not None  # noqa: S101 - `check` saw to it
+        old = await self._current(connection, request.appointment_id, calls, if_match)
+        patients = patients_of(old.resource)
+        if len(patients) != 1:
+            raise FixRequest("rejected_by_source", "The appointment names no single patient, so it cannot be booked anew.")
+        old_reason = request.reason or _text_of(old.resource.get("reasonCode"))
+        write = BookSlot(request.slot_id, patients[0], old_reason, request.comment or _plain(old.resource.get("comment")))
+        sent = await self._send(connection, write, calls, again=again)
+        warnings: list[dict[str, str]] = []
+        if old.resource.get("status") != "cancelled":
+            try:
+                await self._send_change(connection, ChangeStatus(request.appointment_id, "cancelled", old.version or ""), calls)
+            except GatewayError as error:
+                calls.extend(call for call in error.calls if isinstance(call, Call))
+                warnings.append(
+                    {
+                        "code": "old_appointment_not_cancelled",
+                        "field": "appointment_id",
+                        "detail": f"The new slot is booked, but the old appointment could not be cancelled ({error.code}); cancel it.",
+                    }
+                )
+        return await self._answer(connection, sent, 201, calls, warnings)
+
+    async def _current(self, connection: Connection, appointment_id: str, calls: list[Call], if_match: str | None) -> Found:
+        """The appointment as it is now, if it is still the one that the caller saw (`If-Match`)."""
+        found = await self._pathway.read(connection, "Appointment", appointment_id)
+        calls.extend(found.calls)
+        if if_match not in (None, "*") and if_match != object_etag(found.resource):
+            raise self._conflict(connection, found)
+        return found
+
+    async def _send(self, connection: Connection, write: AppointmentWrite, calls: list[Call], *, again: bool) -> Sent:
+        """Send, and where nobody knows whether it arrived, look for the effect first and send once more only if there is none."""
+        if again and (done := await self._effect(connection, write, calls)):
+            return done
+        for attempt in (1, 2):
+            try:
+                sent = await self._pathway.send(connection, write)
+                calls.extend(sent.calls)
+                return sent
+            except GatewayError as error:
+                uncertain = error.outcome_unknown or (attempt == 2 and error.code == "slot_taken")
+                if not uncertain:
+                    raise
+                calls.extend(call for call in error.calls if isinstance(call, Call))
+                error.calls = ()
+                log.warning("outcome unknown", tenant=connection.tenant.name, code=error.code, attempt=attempt)
+                if done := await self._effect(connection, write, calls):
+                    return done
+                if attempt == 2:
+                    raise
+        raise AssertionError("unreachable")
+
+    async def _effect(self, connection: Connection, write: AppointmentWrite, calls: list[Call]) -> Sent | None:
+        try:
+            done = await self._pathway.find_effect(connection, write)
+        except GatewayError as error:
+            error.outcome_unknown = True  # we still do not know
+            raise
+        if done:
+            calls.extend(done.calls)
+        return done
+
+    async def _send_change(self, connection: Connection, write: ChangeStatus, calls: list[Call]) -> Sent:
+        """A PATCH with `If-Match` is safe to repeat; a stale version comes back with the object as it is now."""
+        try:
+            return await self._send(connection, write, calls, again=False)
+        except GatewayError as error:
+            if error.code != "version_conflict":
+                raise
+            calls.extend(call for call in error.calls if isinstance(call, Call))
+            found = await self._pathway.read(connection, "Appointment", write.appointment_id)
+            calls.extend(found.calls)
+            raise self._conflict(connection, found) from error
+
+    def _conflict(self, connection: Connection, found: Found) -> Conflict:
+        conflict = Conflict("version_conflict", "The appointment has changed since it was read; `current` holds it as it is now.")
+        conflict.current = encode_object(self._normalize(connection, found))
+        return conflict
+
+    def _normalize(self, connection: Connection, found: Found) -> Any:
+        tenant = connection.tenant
+        return APPOINTMENT.normalize(
+            found.resource,
+            Context(
+                tenant=tenant.name,
+                pathway=self._pathway.name,
+                received_at=instant(found.fetched_at),
+                time_zone=tenant.time_zone,
+            ),
+        )
+
+    async def _answer(
+        self,
+        connection: Connection,
+        sent: Sent,
+        status: int,
+        calls: list[Call],
+        warnings: Sequence[Mapping[str, str]],
+        found: Found | None = None,
+    ) -> Written:
+        """The appointment as it stands after the write. The write has happened, so a failure to read it back is not a failure."""
+        if found is None:
+            try:
+                found = await self._pathway.read(connection, "Appointment", sent.resource_id)
+            except GatewayError as error:
+                calls.extend(call for call in error.calls if isinstance(call, Call))
+                return _unread(connection, sent, status, calls, error)
+            calls.extend(found.calls)
+        await self._recorder.put(connection.tenant.name, self._pathway.name, [found.resource], found.fetched_at)
+        body = encode_object(self._normalize(connection, found))
+        if warnings:
+            told = msgspec.json.decode(body)
+            told["warnings"] = [*told.get("warnings", []), *warnings]
+            body = msgspec.json.encode(told)
+        return Written(status, body, sent.resource_id, object_etag(found.resource), patients_of(found.resource), calls)
+
+
+def check(request: AppointmentRequest) -> None:
+    """Refuse a request that is none of: book, propose, reschedule, change status. Names all problems at once."""
+    problems = list(_problems(request))
+    if problems:
+        raise FixRequest(
+            "invalid_request",
+            "To book, send slot_id and patient_id; to reschedule, appointment_id and slot_id; to change the status, appointment_id and "
+            "status; to propose, patient_id, location_id, service_type and requested_period.",
+            errors=problems,
+        )
+
+
+STATUSES = ("arrived", "checked-in", "fulfilled", "cancelled")
+
+
+def _problems(request: AppointmentRequest) -> list[FieldProblem]:
+    given = {name for name in request.__struct_fields__ if getattr(request, name) is not None}
+    if request.appointment_id is not None:
+        wanted: set[str] = set() if {"slot_id", "status"} & given else {"status"}
+        allowed = {"slot_id", "reason", "comment"} if "slot_id" in given else {"status", "reason"}
+    elif "slot_id" in given:
+        wanted, allowed = {"patient_id"}, {"slot_id", "patient_id", "service_type", "reason", "comment"}
+    else:
+        wanted = {"patient_id", "location_id", "service_type", "requested_period"}
+        allowed = wanted | {"reason", "comment"}
+        if not given & {"requested_period", "location_id"}:
+            wanted = {"slot_id", "patient_id"}
+    allowed |= {"appointment_id", "idempotency_key"} | wanted
+    problems = [FieldProblem(name, "required", "is missing") for name in sorted(wanted - given)]
+    problems += [FieldProblem(name, "not_allowed", "does not go with the other fields") for name in sorted(given - allowed)]
+    if request.status is not None and request.status not in STATUSES:
+        problems.append(FieldProblem("status", "invalid", f"must be one of {', '.join(STATUSES)}"))
+    if request.reason is not None and len(request.reason) > 255 and request.status is None:
+        problems.append(FieldProblem("reason", "too_long", "the source takes 255 characters at most"))
+    return problems
+
+
+def _check_rights(session: Session, request: AppointmentRequest) -> None:
+    context = require(session, "Appointment", "u" if request.appointment_id else "c")
+    require(session, "Appointment", "r")
+    if request.slot_id is not None and request.appointment_id is not None:
+        require(session, "Appointment", "c")
+    if request.patient_id is not None:
+        allow_patient(session, request.patient_id, context)
+
+
+def _digest(request: AppointmentRequest) -> bytes:
+    """What makes two requests the same: all fields but the key itself."""
+    return sha256(msgspec.json.encode(msgspec.structs.replace(request, idempotency_key=None), order="sorted")).digest()
+
+
+def _replay(answer: bytes) -> Written:
+    kept = msgspec.msgpack.decode(answer, type=Kept)
+    if kept.failure is not None:
+        raise Replayed(kept.failure, kept.detail or "")
+    return Written(kept.status, kept.body, kept.id, kept.etag, kept.patients, replayed=True)
+
+
+class Replayed(FixRequest):
+    """The first answer under this key was a refusal; here it is again."""
+
+
+def _cancel_reason(request: AppointmentRequest) -> tuple[dict[str, str] | None, list[dict[str, str]]]:
+    """The coded reason for a cancellation. The source takes a coding and ignores text, so text is answered with a warning."""
+    if request.reason is None:
+        return None, []
+    system, bar, code = request.reason.rpartition("|")
+    if request.status == "cancelled" and bar and system and code:
+        return {"system": system, "code": code}, []
+    told = "The source keeps a reason only as a code (system|code) and only for a cancellation; this one was not sent."
+    return None, [{"code": "not_sent", "field": "reason", "detail": told}]
+
+
+def _text_of(concepts: object) -> str | None:
+    first = concepts[0] if isinstance(concepts, list) and concepts else None
+    return _plain(first.get("text")) if isinstance(first, dict) else None
+
+
+def _plain(value: object) -> str | None:
+    return value if isinstance(value, str) and value else None
+
+
+def _unread(connection: Connection, sent: Sent, status: int, calls: list[Call], error: GatewayError) -> Written:
+    """The write took effect, but its result could not be read back: the id, and a warning that says so."""
+    told = {
+        "id": sent.resource_id,
+        "object": "appointment",
+        "tenant": connection.tenant.name,
+        "warnings": [
+            {"code": "not_read_back", "detail": f"The write succeeded; reading the appointment back failed ({error.code})."}
+        ],
+    }
+    return Written(status, json.encode(told), sent.resource_id, None, (), calls)
