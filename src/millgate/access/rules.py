@@ -1,0 +1,56 @@
+"""Who may do what: the one place that says no to a call for want of a scope or of the right patient."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from millgate.access.parties import Persona, Session
+from millgate.access.scopes import ScopeSet
+from millgate.errors import NeedAccess
+
+# Which contexts of a scope count for a persona, the widest first. A patient's session holds `user/` for Location, Organization
+# and Practitioner, which Millennium has in no `patient/` scope.
+CONTEXTS_OF: Final[Mapping[Persona, tuple[str, ...]]] = {
+    "system": ("system",),
+    "provider": ("user", "patient"),
+    "patient": ("patient", "user"),
+}
+
+
+def require(session: Session, resource_type: str, interaction: str, query: Mapping[str, str] | None = None) -> str:
+    """The context (`system`, `user` or `patient`) under which the session may do this.
+
+    `interaction` is one letter of `cruds`; `query` holds the conditions that the call itself is held to, so that a scope with a
+    query part is enough for a search which is at least as narrow. NeedAccess `scope_missing`, or `scope_narrowed` if the scope
+    was asked for and the tenant did not grant it.
+    """
+    held = ScopeSet.parse(session.scopes)
+    contexts = CONTEXTS_OF[session.persona]
+    for context in contexts:
+        if held.covers(context, resource_type, interaction, query):
+            return context
+    raise _refusal(session, held, resource_type, interaction)
+
+
+def allow_patient(session: Session, patient_id: str, context: str | None = None) -> None:
+    """Nothing, if the session may see this patient; else NeedAccess `patient_out_of_context`.
+
+    `context` is what `require` answered: under a `patient/` scope a provider, too, sees only the patient in context.
+    """
+    confined = session.persona == "patient" or context == "patient"
+    if confined and (session.patient_id is None or patient_id != session.patient_id):
+        raise NeedAccess("patient_out_of_context", "The session is held to one patient, and this is not that patient's record.")
+
+
+def _refusal(session: Session, held: ScopeSet, resource_type: str, interaction: str) -> NeedAccess:
+    contexts = CONTEXTS_OF[session.persona]
+    scope = f"{contexts[0]}/{resource_type}.{interaction}"
+    denied = ScopeSet.parse(session.denied_scopes)
+    conditions = [c for context in contexts for c in held.conditions(context, resource_type, interaction)]
+    if conditions:
+        accepted = " or ".join("&".join(f"{parameter}={value}" for parameter, value in sorted(one.items())) for one in conditions)
+        return NeedAccess("scope_missing", f"The session holds {scope} only for {accepted}; the call has to be held to that.")
+    if any(denied.conditions(context, resource_type, interaction) for context in contexts):
+        return NeedAccess("scope_narrowed", f"{scope} was asked for, but the tenant did not grant it.")
+    return NeedAccess("scope_missing", f"The session lacks the scope {scope}.")

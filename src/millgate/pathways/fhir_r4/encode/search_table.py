@@ -1,0 +1,98 @@
+"""The search rules of Millennium R4 as rows: which filters, in which combinations, with which page sizes."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """One filter of the gateway on one resource type, and the parameter that carries it."""
+
+    name: str
+    parameter: str
+    kind: str
+    many: bool
+    note: str
+    values: frozenset[str]  # empty: any
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule on combinations: `any_of`, `one_of`, `needs` (each of `filters` needs one of `others`), `excludes`."""
+
+    kind: str
+    filters: tuple[str, ...]
+    others: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PageSize:
+    """The bounds of `_count`, and the filters with which it is honoured."""
+
+    minimum: int
+    maximum: int | None
+    only_with: frozenset[str]
+    never_with: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class SearchRules:
+    """All rows of one resource type."""
+
+    filters: dict[str, Filter]
+    rules: tuple[Rule, ...]
+    page_size: PageSize | None
+
+
+@cache
+def search_rules() -> dict[str, SearchRules]:
+    """The rules of every resource type that can be searched. Source: Millennium fact sheet §3.1, §3.2."""
+    kinds = dict.fromkeys(row["resource_type"] for row in _rows("search"))
+    sizes = {row["resource_type"]: _page_size(row) for row in _rows("page_sizes")}
+    return {kind: SearchRules(_filters(kind), _rules(kind), sizes.get(kind)) for kind in kinds}
+
+
+def _filters(resource_type: str) -> dict[str, Filter]:
+    values: dict[str, set[str]] = {}
+    for row in _rows("search_values"):
+        if row["resource_type"] == resource_type:
+            values.setdefault(row["filter"], set()).add(row["value"])
+    return {
+        row["filter"]: Filter(
+            row["filter"],
+            row["parameter"],
+            row["kind"],
+            row["many"] == "yes",
+            row["note"],
+            frozenset(values.get(row["filter"], ())),
+        )
+        for row in _rows("search")
+        if row["resource_type"] == resource_type
+    }
+
+
+def _rules(resource_type: str) -> tuple[Rule, ...]:
+    return tuple(
+        Rule(row["rule"], tuple(row["filters"].split()), tuple(row["others"].split()))
+        for row in _rows("search_rules")
+        if row["resource_type"] == resource_type
+    )
+
+
+def _page_size(row: dict[str, str]) -> PageSize:
+    return PageSize(
+        int(row["minimum"] or 1),
+        int(row["maximum"]) if row["maximum"] else None,
+        frozenset(row["only_with"].split()),
+        frozenset(row["never_with"].split()),
+    )
+
+
+@cache
+def _rows(table: str) -> tuple[dict[str, str], ...]:
+    text = files("millgate.pathways.fhir_r4").joinpath(f"tables/{table}.csv").read_text("utf-8")
+    return tuple(csv.DictReader(text.splitlines()))

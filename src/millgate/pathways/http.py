@@ -1,0 +1,261 @@
+"""One HTTP transport for all pathways that speak HTTP: pooled, bounded in time and size, and held to the addresses it was given.
+
+Errors of the HTTP library are translated here, once. A write whose outcome is not known is an `OutcomeUnknown`: it may have
+reached the source, so it must not be repeated before its effect has been looked for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+import uuid
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Final
+from urllib.parse import SplitResult, unquote, urlsplit
+
+import aiohttp
+from yarl import URL
+
+from millgate.canonical.exchange import Call
+from millgate.errors import CallOperator, GatewayError, TryLater
+
+RETRIED: Final = frozenset({429, 502, 503, 504})
+DICE: Final = secrets.SystemRandom()
+LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+class OutcomeUnknown(TryLater):
+    """A write that may have reached the source, without an answer that says so: look for its effect before repeating it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How long, how much and how often; seconds and bytes."""
+
+    connect_s: float = 5.0
+    read_s: float = 30.0
+    total_s: float = 60.0
+    body_bytes: int = 64 * 1024 * 1024
+    connections: int = 200
+    connections_per_host: int = 100
+    repeats: int = 2
+    backoff_s: float = 0.25
+    longest_wait_s: float = 10.0
+    plaintext_beyond_loopback: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a source answered: status, headers (names in lower case), the whole body, and seconds from first byte sent to last read."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes = field(repr=False)
+    elapsed: float
+
+
+class Transport:
+    """A pool of connections to the sources; one for the whole process, closed at its end."""
+
+    def __init__(
+        self,
+        limits: Limits | None = None,
+        *,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        jitter: Callable[[float, float], float] = DICE.uniform,
+    ) -> None:
+        self.limits = limits or Limits()
+        self._now = now
+        self._sleep = sleep
+        self._jitter = jitter
+        self._session: aiohttp.ClientSession | None = None
+
+    async def __aenter__(self) -> Transport:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    async def request(
+        self,
+        method: str,
+        url: str,
+        *,
+        within: str,
+        calls: list[Call],
+        resource_type: str = "",
+        headers: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+        deadline_s: float | None = None,
+        repeatable: bool | None = None,
+    ) -> Answer:
+        """The source's answer, whatever its status. Every exchange is appended to `calls`, also when this raises.
+
+        `within` is the address that `url` has to stay under. `deadline_s` is the time for all attempts together. Only requests
+        without an effect (`repeatable`, by default GET) are repeated: after a failed connection, 429, 502, 503 or 504.
+        Raises TryLater `upstream_unavailable` or `upstream_timeout`, OutcomeUnknown, CallOperator `upstream_error`.
+        """
+        check_address(url, within, plaintext=self.limits.plaintext_beyond_loopback)
+        may_repeat = method == "GET" if repeatable is None else repeatable
+        ends_at = time.monotonic() + min(deadline_s or self.limits.total_s, self.limits.total_s)
+        attempt = 0
+        while True:
+            attempt += 1
+            last = not may_repeat or attempt > self.limits.repeats
+            try:
+                answer = await self._once(method, url, headers or {}, body, resource_type, calls, ends_at, safe=may_repeat)
+            except TryLater as error:
+                wait_s = self._pause(attempt)
+                if last or error.code == "upstream_timeout" or time.monotonic() + wait_s >= ends_at:
+                    error.calls = tuple(calls)
+                    raise
+            except GatewayError as error:
+                error.calls = tuple(calls)
+                raise
+            else:
+                asked_s = retry_after_s(answer.headers, self._now())
+                wait_s = self._pause(attempt) if asked_s is None else asked_s
+                waits_too_long = wait_s > self.limits.longest_wait_s or time.monotonic() + wait_s >= ends_at
+                if answer.status not in RETRIED or last or waits_too_long:
+                    return answer
+            await self._sleep(wait_s)
+
+    def _pause(self, attempt: int) -> float:
+        """Full jitter: any time up to a bound that doubles with each attempt."""
+        return self._jitter(0.0, min(self.limits.longest_wait_s, self.limits.backoff_s * 2 ** (attempt - 1)))
+
+    async def _once(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        body: bytes | None,
+        resource_type: str,
+        calls: list[Call],
+        ends_at: float,
+        *,
+        safe: bool,
+    ) -> Answer:
+        request_id = str(uuid.uuid4())
+        started = time.monotonic()
+        timeout = aiohttp.ClientTimeout(
+            total=max(0.001, ends_at - started), sock_connect=self.limits.connect_s, sock_read=self.limits.read_s
+        )
+        status: int | None = None
+        upstream_request_id: str | None = None
+        try:
+            async with self._pool().request(
+                method,
+                URL(url, encoded=True),
+                headers={**headers, "X-Request-Id": request_id},
+                data=body,
+                allow_redirects=False,
+                timeout=timeout,
+            ) as response:
+                status = response.status
+                kept = {name.lower(): value for name, value in response.headers.items()}
+                upstream_request_id = upstream_id(kept)
+                read = await self._read(response)
+                return Answer(status, kept, read, time.monotonic() - started)
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+            raise _translate(error, safe=safe, status=status) from error
+        finally:
+            calls.append(Call(method, resource_type, status, request_id, upstream_request_id))
+
+    async def _read(self, response: aiohttp.ClientResponse) -> bytes:
+        read = bytearray()
+        async for chunk in response.content.iter_any():
+            read += chunk
+            if len(read) > self.limits.body_bytes:
+                response.close()
+                raise CallOperator("upstream_error", f"The source answered with more than {self.limits.body_bytes} bytes.")
+        return bytes(read)
+
+    def _pool(self) -> aiohttp.ClientSession:
+        if self._session is None or self._session.closed:
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=self.limits.connections, limit_per_host=self.limits.connections_per_host),
+                cookie_jar=aiohttp.DummyCookieJar(),  # a cookie of one tenant must never reach another
+                trust_env=False,
+            )
+        return self._session
+
+
+def check_address(url: str, within: str, *, plaintext: bool = False) -> None:
+    """Nothing, if `url` is http or https and stays under `within`; else CallOperator `upstream_error`.
+
+    Plain http is for the loopback interface, unless `plaintext`: bearer tokens must not cross a network in the clear.
+    """
+    if not stays_within(url, within):
+        raise CallOperator("upstream_error", "The source names an address that is not under its own; it was not called.")
+    parts = urlsplit(url)
+    if parts.scheme == "http" and parts.hostname not in LOOPBACK and not plaintext:
+        raise CallOperator("upstream_error", "The source's address is plain http beyond this machine; it was not called.")
+
+
+def stays_within(url: str, base: str) -> bool:
+    """Whether `url` has the scheme, host and port of `base` and a path at or under its path."""
+    if any(ord(character) <= 0x20 or ord(character) == 0x7F or character == "\\" for character in url):
+        return False
+    try:
+        parts, root = urlsplit(url), urlsplit(base)
+        same_origin = _origin(parts) == _origin(root)
+    except ValueError:
+        return False
+    climbs = any(segment in (".", "..") for segment in unquote(parts.path).replace("\\", "/").split("/"))
+    path, prefix = parts.path, root.path.rstrip("/")
+    under = path == prefix or path.startswith(prefix + "/")
+    clean = parts.scheme in ("http", "https") and parts.username is None and not parts.fragment
+    return same_origin and under and clean and not climbs
+
+
+def retry_after_s(headers: Mapping[str, str], now: datetime) -> float | None:
+    """The seconds that a `Retry-After` header asks for, from either of its forms; None without a readable one."""
+    value = headers.get("retry-after", "").strip()
+    if value.isascii() and value.isdigit() and len(value) < 10:
+        return float(value)
+    try:
+        at = parsedate_to_datetime(value)
+    except (ValueError, IndexError, TypeError):
+        return None
+    at = at if at.tzinfo else at.replace(tzinfo=UTC)
+    return max(0.0, (at - now).total_seconds())
+
+
+def upstream_id(headers: Mapping[str, str]) -> str | None:
+    """The id under which the source knows the exchange. Source: Millennium fact sheet §2.7."""
+    for name in ("x-request-id", "cerner-correlation-id", "opc-request-id"):
+        if headers.get(name):
+            return headers[name][:128]
+    return None
+
+
+def _origin(parts: SplitResult) -> tuple[str, str | None, int | None]:
+    return parts.scheme, parts.hostname, parts.port or {"http": 80, "https": 443}.get(parts.scheme)
+
+
+def _translate(error: Exception, *, safe: bool, status: int | None) -> GatewayError:
+    """The gateway's error for one of the HTTP library's; only a failed connection proves that nothing has reached the source."""
+    if isinstance(error, aiohttp.InvalidURL | aiohttp.NonHttpUrlClientError | ValueError) and not isinstance(error, OSError):
+        return CallOperator("upstream_error", "The address of the source, or a header for it, is not valid.")
+    if isinstance(error, aiohttp.ClientConnectorCertificateError | aiohttp.ClientConnectorSSLError):
+        return CallOperator("upstream_unavailable", "The source's TLS certificate or connection was not accepted.")
+    not_reached = isinstance(error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError)
+    timed_out = isinstance(error, TimeoutError)
+    code = "upstream_timeout" if timed_out else "upstream_unavailable"
+    detail = "The source did not answer in time." if timed_out else "The source cannot be reached, or dropped the connection."
+    if safe or not_reached:
+        return TryLater(code, detail)
+    told = f" It had begun to answer with status {status}." if status is not None else ""
+    return OutcomeUnknown(code, f"{detail}{told} Whether the write took effect is not known.")
