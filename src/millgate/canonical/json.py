@@ -1,0 +1,123 @@
+"""JSON in and out for canonical resources: every number keeps the digits that it came with.
+
+Source: RFC 8259; FHIR R4 §2.24.0.1 (decimals have a precision that must be kept).
+"""
+
+from __future__ import annotations
+
+import json as standard_json
+from collections.abc import Iterable
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+import msgspec
+
+from millgate.errors import FixMessage
+
+MAX_BYTES = 64 * 1024 * 1024
+MAX_DEPTH = 64
+
+
+class WrittenNumber(Decimal):
+    """A decimal that Python would write otherwise than it was written (`1e3`, `0.0000001`); `written` is its text."""
+
+    written: str
+
+    def __new__(cls, written: str) -> WrittenNumber:
+        number = super().__new__(cls, written)
+        number.written = written
+        return number
+
+    def __copy__(self) -> WrittenNumber:
+        return self
+
+    def __deepcopy__(self, memo: Any) -> WrittenNumber:
+        return self
+
+    def __reduce__(self) -> tuple[type[WrittenNumber], tuple[str]]:
+        return (WrittenNumber, (self.written,))
+
+
+def number(text: str) -> Decimal:
+    """The decimal that a JSON number states, which `encode` writes back digit for digit."""
+    value = Decimal(text)
+    if "e" in text or "E" in text or value.adjusted() < -6:
+        return WrittenNumber(text)
+    return value
+
+
+def _write(value: Any) -> Any:
+    if isinstance(value, WrittenNumber):
+        return msgspec.Raw(value.written.encode("ascii"))
+    raise TypeError(f"a {type(value).__name__} is no part of a canonical resource")
+
+
+_decoder = msgspec.json.Decoder(float_hook=number)
+_encoder = msgspec.json.Encoder(enc_hook=_write, decimal_format="number")
+_sorting_encoder = msgspec.json.Encoder(enc_hook=_write, decimal_format="number", order="deterministic")
+
+
+def decode(data: bytes, *, max_bytes: int = MAX_BYTES, max_depth: int = MAX_DEPTH) -> Any:
+    """The JSON value in `data`: dict, list, str, bool, int, Decimal or None.
+
+    Raises FixMessage `invalid_document` for what is too large, too deep, not UTF-8, not JSON, or has a key twice in one
+    object; the detail names the reason and a position, never the content.
+    """
+    if len(data) > max_bytes:
+        raise _invalid(f"it has {len(data)} bytes; at most {max_bytes} are taken")
+    try:
+        value = _decoder.decode(data)
+    except msgspec.DecodeError as error:
+        raise _invalid(str(error)) from None
+    except UnicodeDecodeError:
+        raise _invalid("it is not UTF-8") from None
+    except RecursionError:
+        raise _invalid(f"it nests deeper than {max_depth} levels") from None
+    except (ValueError, InvalidOperation):
+        raise _invalid("it holds a number that is too long") from None
+    depth, keys = _shape(value, max_depth)
+    if depth > max_depth:
+        raise _invalid(f"it nests deeper than {max_depth} levels")
+    if (keys != data.count(b'":') or b'\\":' in data) and _has_duplicates(data):
+        raise _invalid("one of its objects has the same key twice")
+    return value
+
+
+def encode(value: Any, *, sort_keys: bool = False) -> bytes:
+    """The value as compact UTF-8 JSON: equal values in equal order give equal bytes, decimals are numbers with all their digits.
+
+    With `sort_keys` the order of keys does not matter either, as a content hash needs it.
+    """
+    return (_sorting_encoder if sort_keys else _encoder).encode(value)
+
+
+def _invalid(reason: str) -> FixMessage:
+    return FixMessage("invalid_document", f"This is not a JSON document that can be taken: {reason}.")
+
+
+def _shape(value: Any, max_depth: int) -> tuple[int, int]:
+    """How deep the value nests (counting stops one past `max_depth`), and how many keys all of its objects have."""
+    depth = keys = 0
+    level = [value] if value.__class__ is dict or value.__class__ is list else []
+    while level and depth <= max_depth:
+        depth += 1
+        below: list[Any] = []
+        for container in level:
+            if isinstance(container, dict):
+                keys += len(container)
+            members: Iterable[Any] = container.values() if isinstance(container, dict) else container
+            below += [member for member in members if member.__class__ is dict or member.__class__ is list]
+        level = below
+    return depth, keys
+
+
+def _has_duplicates(data: bytes) -> bool:
+    """Whether some object has a key twice; exact but slow, and asked only when a count of separators leaves doubt."""
+    found = False
+
+    def pairs(members: list[tuple[str, Any]]) -> None:
+        nonlocal found
+        found = found or len({key for key, _ in members}) != len(members)
+
+    standard_json.loads(data, object_pairs_hook=pairs, parse_float=str, parse_int=str)
+    return found

@@ -1,0 +1,63 @@
+"""What a mapper notes down while it reads a resource: reasons for what is missing, and warnings about what it could not take."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from millgate.canonical.absent import concept_reason, extension_reason
+from millgate.canonical.references import contained_resource
+from millgate.objects.declaration import Context
+from millgate.objects.shared import Warning
+
+
+class Notes:
+    """The absences and warnings of one resource, with the resource and the context at hand for those who read it."""
+
+    __slots__ = ("absent", "context", "resource", "warnings")
+
+    def __init__(self, resource: dict[str, Any], context: Context) -> None:
+        self.resource = resource
+        self.context = context
+        self.absent: dict[str, str] = {}
+        self.warnings: list[Warning] = []
+
+    def warn(self, code: str, field: str, detail: str) -> None:
+        """Note something that the object cannot show as it came; the detail never holds content."""
+        self.warnings.append(Warning(code=code, field=field, detail=detail))
+
+    def unexpected(self, field: str, expected: str) -> None:
+        """Note an element that is not of its type: it stays out of the field."""
+        self.warn("unexpected_type", field, f"{expected} was expected here; what came instead is not shown.")
+
+    def invalid(self, field: str, expected: str) -> None:
+        """Note a value of the right type that its grammar does not allow: it stays out of the field."""
+        self.warn("invalid_value", field, f"{expected} was expected here; what came instead is not shown.")
+
+    def reason(self, field: str, reason: str | None) -> None:
+        """Note why a field is missing; the first reason for a field stays."""
+        if reason is not None:
+            self.absent.setdefault(field, reason)
+
+    def fold(self, member: str, field: str) -> None:
+        """Keep the reasons of a list's member that is not shown, as the whole list's."""
+        for path in [path for path in self.absent if path == member or path.startswith(member + ".")]:
+            self.reason(field, self.absent.pop(path))
+
+    def stated_reason(self, field: str, concept: Any) -> None:
+        """Note the reason in a `dataAbsentReason`; one that is none of FHIR's reasons is warned of."""
+        if concept is None:
+            return
+        reason = concept_reason(concept)
+        if reason is None:
+            self.warn("unknown_absent_reason", field, "The value is missing for a reason that is none of FHIR's codes.")
+        self.reason(field, reason)
+
+    def missing(self, source: dict[str, Any], key: str, field: str) -> None:
+        """Note the reason that stands beside a missing primitive (`_birthDate`), if one does."""
+        beside = source.get("_" + key)
+        if beside is not None:
+            self.reason(field, extension_reason(beside))
+
+    def contained(self, local_id: str) -> dict[str, Any] | None:
+        """The resource contained under this local id, or None."""
+        return contained_resource(self.resource, local_id)
