@@ -31,6 +31,10 @@ LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 class OutcomeUnknown(TryLater):
     """A write that may have reached the source, without an answer that says so: look for its effect before repeating it."""
 
+    def __init__(self, code: str, detail: str) -> None:
+        super().__init__(code, detail)
+        self.outcome_unknown = True
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:

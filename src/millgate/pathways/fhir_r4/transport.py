@@ -1,0 +1,343 @@
+"""FHIR R4 of Millennium over HTTP: the only file of this pathway with sockets, tokens or a clock."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+from urllib.parse import quote, urlencode, urlsplit
+
+from millgate.access.connection import Connection
+from millgate.canonical.exchange import (
+    AppointmentWrite,
+    BookSlot,
+    Call,
+    ChangeStatus,
+    Found,
+    Page,
+    ProposeAppointment,
+    Query,
+    Resource,
+    Sent,
+)
+from millgate.canonical.json import encode
+from millgate.errors import CallOperator, FixRequest, GatewayError, NotOffered
+from millgate.pathways.fhir_r4 import effect
+from millgate.pathways.fhir_r4.decode import names_addresses, relative_references
+from millgate.pathways.fhir_r4.discovery import Discovery, read_discovery
+from millgate.pathways.fhir_r4.encode.appointment import FHIR_JSON, encode_appointment
+from millgate.pathways.fhir_r4.encode.search import IdentifierType, encode_search
+from millgate.pathways.fhir_r4.refusals import Purpose, refusal
+from millgate.pathways.fhir_r4.wire import etag_version, located_id, read_resource, read_searchset, version_of
+from millgate.pathways.http import Answer, OutcomeUnknown, Transport, check_address, retry_after_s
+from millgate.pathways.tokens import TokenBook
+
+DISCOVERY_LIFE: Final = timedelta(hours=1)
+MOST_EFFECT_PAGES: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """What the tenant's authorization server granted: scopes as it named them, and seconds until the token expires."""
+
+    scopes: tuple[str, ...]
+    expires_in: float
+    calls: tuple[Call, ...] = ()
+
+
+@dataclass(slots=True)
+class _Known:
+    """The discovery of one base, or the fetch that is under way."""
+
+    discovery: Discovery | None = None
+    fetching: asyncio.Task[Discovery] | None = None
+
+
+@dataclass(slots=True)
+class _Request:
+    """One request to the FHIR server, before its token."""
+
+    method: str
+    url: str
+    resource_type: str
+    purpose: Purpose
+    body: bytes | None = None
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+class FhirR4:
+    """The FHIR R4 pathway. Every method raises only GatewayError, with the exchanges so far in its `calls`."""
+
+    name = "fhir-r4"
+
+    def __init__(self, transport: Transport, tokens: TokenBook, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        self._transport = transport
+        self._tokens = tokens
+        self._now = now
+        self._known: dict[str, _Known] = {}
+
+    async def discover(self, fhir_base: str) -> Discovery:
+        """What the tenant's server says of itself, at most an hour old; an older answer serves while a newer cannot be had."""
+        known = self._known.setdefault(fhir_base, _Known())
+        if known.discovery is not None and self._now() < known.discovery.fetched_at + DISCOVERY_LIFE:
+            return known.discovery
+        if known.fetching is None:
+            known.fetching = asyncio.create_task(self._discover(fhir_base))
+            known.fetching.add_done_callback(lambda task: _keep(known, task))
+        try:
+            return await asyncio.shield(known.fetching)
+        except GatewayError:
+            if known.discovery is None:
+                raise
+            return known.discovery
+
+    async def authorize(self, connection: Connection) -> Grant:
+        """The scopes that the tenant grants to this connection; fetches a token, or uses the one at hand."""
+        calls: list[Call] = []
+        endpoint = await self._token_endpoint(connection)
+        token = await self._tokens.token(connection, endpoint, calls)
+        return Grant(token.scopes, max(0.0, (token.expires_at - self._now()).total_seconds()), tuple(calls))
+
+    async def search(self, connection: Connection, query: Query) -> Page:
+        """The first page of a search. FixRequest `search_not_supported` before the call, where the source would refuse it."""
+        encoded = encode_search(query, time_zone=connection.tenant.time_zone)
+        await self._check_offered(connection, query.resource_type, "search-type")
+        base = connection.tenant.fhir_base
+        link = f"{base}/{query.resource_type}?{urlencode(encoded.parameters, quote_via=quote, safe='')}".rstrip("?")
+        page = await self.follow(connection, query.resource_type, link)
+        if encoded.identifier_type is not None:
+            _hold_to_type(page, encoded.identifier_type)
+        return page
+
+    async def follow(self, connection: Connection, resource_type: str, link: str) -> Page:
+        """The page behind one of the source's own links, which is used as given, and only if it is under the tenant's base."""
+        _check_link(link, connection.tenant.fhir_base, resource_type)
+        calls: list[Call] = []
+        request = _Request("GET", link, resource_type, "search")
+        answer = await self._ask(connection, request, calls)
+        base = connection.tenant.fhir_base
+        with _Calls(calls):
+            found = read_searchset(answer.body, resource_type)
+        if names_addresses(answer.body):
+            found.resources = [relative_references(resource, base) for resource in found.resources]
+            found.included = [relative_references(resource, base) for resource in found.included]
+        return Page(
+            resources=found.resources,
+            included=found.included,
+            next_link=found.next_link,
+            self_link=found.self_link or link,
+            calls=calls,
+            fetched_at=self._now(),
+            warnings=found.warnings,
+        )
+
+    async def read(self, connection: Connection, resource_type: str, resource_id: str) -> Found:
+        """One resource by id. FixRequest `not_found`; CallOperator `upstream_error` if the source answers with another."""
+        if not resource_id or resource_id in (".", "..") or len(resource_id) > 255:
+            raise FixRequest("not_found", f"The source has no such {resource_type}.")
+        calls: list[Call] = []
+        url = f"{connection.tenant.fhir_base}/{resource_type}/{quote(resource_id, safe='')}"
+        answer = await self._ask(connection, _Request("GET", url, resource_type, "read"), calls)
+        with _Calls(calls):
+            resource = read_resource(answer.body, resource_type, resource_id)
+        resource = relative_references(resource, connection.tenant.fhir_base)
+        return Found(resource, version_of(resource, answer.headers), calls, self._now())
+
+    async def send(self, connection: Connection, write: AppointmentWrite) -> Sent:
+        """What the write made or changed. OutcomeUnknown if it may have taken effect without an answer that says so."""
+        encoded = encode_appointment(write)
+        await self._check_offered(connection, "Appointment", "create" if encoded.method == "POST" else "patch")
+        calls: list[Call] = []
+        request = _Request(
+            encoded.method,
+            f"{connection.tenant.fhir_base}/{encoded.path}",
+            "Appointment",
+            _purpose(write),
+            encode(encoded.body),
+            {"Content-Type": encoded.content_type} | ({"If-Match": encoded.if_match} if encoded.if_match else {}),
+        )
+        answer = await self._ask(connection, request, calls)
+        made = write.appointment_id if isinstance(write, ChangeStatus) else located_id(answer.headers, "Appointment")
+        if made is None:
+            error = OutcomeUnknown("upstream_error", "The source took the appointment, but does not say under which id.")
+            error.calls = tuple(calls)
+            raise error
+        return Sent(made, etag_version(answer.headers), calls)
+
+    async def find_effect(self, connection: Connection, write: AppointmentWrite, since: datetime | None = None) -> Sent | None:
+        """What a write of unknown outcome made or changed, or None if it left no trace at the source.
+
+        `since`: when it was sent; tells a proposal from an equal one that was there before.
+        """
+        calls: list[Call] = []
+        with _Calls(calls):
+            if isinstance(write, ChangeStatus):
+                now = await self.read(connection, "Appointment", write.appointment_id)
+                calls += now.calls
+                shows = effect.change_shows(write, now.resource, now.version)
+                return Sent(write.appointment_id, now.version, calls) if shows else None
+            if isinstance(write, BookSlot):
+                slot = await self.read(connection, "Slot", write.slot_id)
+                calls += slot.calls
+                query = effect.query_for_booking(write, slot.resource)
+                if query is None:
+                    raise CallOperator("upstream_error", "The slot does not say when it is, so its booking cannot be looked for.")
+                found = effect.booking_among(write, slot.resource, await self._all(connection, query, calls))
+            else:
+                query = effect.query_for_proposal(write)
+                found = effect.proposal_among(write, await self._all(connection, query, calls), since)
+        return Sent(str(found["id"]), version_of(found, {}), calls) if found is not None else None
+
+    async def _all(self, connection: Connection, query: Query, calls: list[Call]) -> list[Resource]:
+        page = await self.search(connection, query)
+        calls += page.calls
+        found = list(page.resources)
+        pages = 1
+        while page.next_link is not None:
+            if pages == MOST_EFFECT_PAGES:
+                raise CallOperator("upstream_error", "The patient has too many appointments at that time to look through.")
+            page = await self.follow(connection, query.resource_type, page.next_link)
+            calls += page.calls
+            found += page.resources
+            pages += 1
+        return found
+
+    async def _ask(self, connection: Connection, request: _Request, calls: list[Call]) -> Answer:
+        """The source's answer to a request that succeeded. A 401 had no effect, so one fresh token and one repeat follow it."""
+        with _Calls(calls):
+            endpoint = await self._token_endpoint(connection)
+            for attempt in (1, 2):
+                token = await self._tokens.token(connection, endpoint, calls)
+                answer = await self._transport.request(
+                    request.method,
+                    request.url,
+                    within=connection.tenant.fhir_base,
+                    calls=calls,
+                    resource_type=request.resource_type,
+                    headers={"Accept": FHIR_JSON, "Authorization": f"Bearer {token.value}", **request.headers},
+                    body=request.body,
+                )
+                if answer.status != 401:
+                    break
+                self._tokens.invalidate(connection, token)
+                if attempt == 2:
+                    break
+            if 200 <= answer.status < 300:
+                return answer
+            raise self._refusal(request, answer, calls)
+
+    def _refusal(self, request: _Request, answer: Answer, calls: list[Call]) -> GatewayError:
+        return refusal(
+            answer.status,
+            answer.headers,
+            answer.body,
+            purpose=request.purpose,
+            resource_type=request.resource_type,
+            request_id=calls[-1].upstream_request_id,
+            retry_after=retry_after_s(answer.headers, self._now()),
+        )
+
+    async def _token_endpoint(self, connection: Connection) -> str:
+        discovery = await self.discover(connection.tenant.fhir_base)
+        if discovery.token_endpoint is None:
+            raise CallOperator(
+                "upstream_error", "The tenant's server names no token endpoint; its base may be that of an open server."
+            )
+        return discovery.token_endpoint
+
+    async def _check_offered(self, connection: Connection, resource_type: str, interaction: str) -> None:
+        discovery = await self.discover(connection.tenant.fhir_base)
+        if not discovery.offers(resource_type, interaction):
+            raise NotOffered(
+                "not_offered_by_tenant", f"The tenant's CapabilityStatement lists no {interaction} of {resource_type}."
+            )
+
+    async def _discover(self, fhir_base: str) -> Discovery:
+        calls: list[Call] = []
+        smart, metadata = await asyncio.gather(
+            self._document(fhir_base, ".well-known/smart-configuration", calls), self._document(fhir_base, "metadata", calls)
+        )
+        with _Calls(calls):
+            if metadata is None:
+                raise CallOperator(
+                    "upstream_error", "The tenant's base has no CapabilityStatement under /metadata; check the address."
+                )
+            discovery = read_discovery(fhir_base, smart, metadata, self._now())
+            _check_endpoint(discovery)
+        return discovery
+
+    async def _document(self, fhir_base: str, path: str, calls: list[Call]) -> bytes | None:
+        """The document at this path, or None where the server has none."""
+        accept = FHIR_JSON if path == "metadata" else "application/json"
+        answer = await self._transport.request(
+            "GET", f"{fhir_base}/{path}", within=fhir_base, calls=calls, resource_type=path, headers={"Accept": accept}
+        )
+        if answer.status == 200:
+            return answer.body
+        if answer.status == 404:
+            return None
+        request = _Request("GET", fhir_base, path, "discover")
+        error = self._refusal(request, answer, calls)
+        error.calls = tuple(calls)
+        raise error
+
+
+class _Calls:
+    """Hands the exchanges so far to an error that leaves the block."""
+
+    def __init__(self, calls: list[Call]) -> None:
+        self._calls = calls
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        if isinstance(error, GatewayError):
+            more = tuple(call for call in error.calls if call not in self._calls)
+            error.calls = (*self._calls, *more)
+
+
+def _keep(known: _Known, task: asyncio.Task[Discovery]) -> None:
+    known.fetching = None
+    if not task.cancelled() and task.exception() is None:
+        known.discovery = task.result()
+
+
+def _check_endpoint(discovery: Discovery) -> None:
+    """A tenant on https must not lead to a token endpoint in the clear."""
+    endpoint = discovery.token_endpoint
+    if endpoint is not None and urlsplit(discovery.fhir_base).scheme == "https" and urlsplit(endpoint).scheme != "https":
+        raise CallOperator("upstream_error", "The tenant's token endpoint is not https; it will not be used.")
+
+
+def _check_link(link: str, fhir_base: str, resource_type: str) -> None:
+    """A page link leads to the same tenant's search of the same type; anything else is not followed."""
+    check_address(link, f"{fhir_base}/{resource_type}", plaintext=True)  # plain http is judged when the request is made
+    if urlsplit(link).path.rstrip("/") != urlsplit(f"{fhir_base}/{resource_type}").path:
+        raise CallOperator(
+            "upstream_error", "The source's page link leads to something else than its search; it was not followed."
+        )
+
+
+def _purpose(write: AppointmentWrite) -> Purpose:
+    if isinstance(write, ProposeAppointment):
+        return "create"
+    return "book" if isinstance(write, BookSlot) or write.status == "booked" else "change"
+
+
+def _hold_to_type(page: Page, wanted: IdentifierType) -> None:
+    """Keep the patients whose identifier of that value has that type; Millennium cannot search by the type itself."""
+    if page.next_link is not None:
+        raise FixRequest("search_not_supported", "Too many records hold this value; give the identifier's system: system|value.")
+    page.resources = [resource for resource in page.resources if _has_identifier(resource, wanted)]
+
+
+def _has_identifier(resource: Mapping[str, Any], wanted: IdentifierType) -> bool:
+    for identifier in resource.get("identifier") or []:
+        kind = identifier.get("type") or {}
+        codes = {coding.get("code") for coding in kind.get("coding") or []} | {kind.get("text")}
+        if identifier.get("value") == wanted.value and wanted.code in codes:
+            return True
+    return False
