@@ -69,8 +69,12 @@ def _make() -> bool:
         ["adduser", "-S", "-D", "-H", ACCOUNT_NAME],  # BusyBox
     )
     for command in commands:
-        if (program := shutil.which(command[0])) and subprocess.run(  # noqa: S603  fixed arguments
-            [program, *command[1:]], capture_output=True, check=False
-        ).returncode == 0:
+        if (
+            (program := shutil.which(command[0]))
+            and subprocess.run(  # noqa: S603  fixed arguments
+                [program, *command[1:]], capture_output=True, check=False
+            ).returncode
+            == 0
+        ):
             return True
     return False

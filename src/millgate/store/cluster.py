@@ -159,7 +159,8 @@ def _refuse_other_machine(data_dir: Path, users: int) -> None:
         note.write_text(here)
     elif note.exists() and note.read_text() != here:
         raise CallOperator(
-            "invalid_setting", f"{data_dir} is in use on {note.read_text().split(' ')[0]}; several machines share a PostgreSQL by URL"
+            "invalid_setting",
+            f"{data_dir} is in use on {note.read_text().split(' ')[0]}; several machines share a PostgreSQL by URL",
         )
 
 

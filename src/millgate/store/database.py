@@ -50,7 +50,14 @@ class Database:
         await _check(url)
         kwargs = _PARAMETERS | {"autocommit": True}
         pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
-            url, min_size=1, max_size=size, kwargs=kwargs, open=False, timeout=CONNECT_TIMEOUT_S, reconnect_timeout=5, name="millgate"
+            url,
+            min_size=1,
+            max_size=size,
+            kwargs=kwargs,
+            open=False,
+            timeout=CONNECT_TIMEOUT_S,
+            reconnect_timeout=5,
+            name="millgate",
         )
         with translated():
             await pool.open(wait=True, timeout=CONNECT_TIMEOUT_S)

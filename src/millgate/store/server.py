@@ -232,7 +232,7 @@ class Server:
         order = {
             "program": program,
             "account": [account.uid, account.gid] if account else None,
-            "pass_through": bool(account) and not (account.reaches(directory) and account.reaches(Path(program[0]))),
+            "pass_through": account is not None and not (account.reaches(directory) and account.reaches(Path(program[0]))),
             "log": str(self.log) if detach else None,
             "detach": detach,
         }

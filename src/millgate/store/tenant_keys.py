@@ -75,7 +75,9 @@ class TenantKeys:
         header, nonce, rest = sealed[:5], sealed[5:17], sealed[17:]
         key_id = _HEADER.unpack(header)[1]
         if key_id not in self._roots:
-            raise CallOperator("internal_error", f"a sealed value of the store ({purpose}) needs key {key_id}, which is destroyed")
+            raise CallOperator(
+                "internal_error", f"a sealed value of the store ({purpose}) needs key {key_id}, which is destroyed"
+            )
         try:
             return self._cipher(key_id, purpose).decrypt(nonce, rest, header + context)
         except InvalidTag:

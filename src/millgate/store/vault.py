@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hmac
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any
 
@@ -41,17 +41,20 @@ class Vault:
         row = await database.fetch_one(_SQL["master"])
         if row is None or not hmac.compare_digest(bytes(row[0]), master.proof):
             raise CallOperator(
-                "invalid_setting", f"the master key ({master.source}) is not the one that this database was made with or rotated to"
+                "invalid_setting",
+                f"the master key ({master.source}) is not the one that this database was made with or rotated to",
             )
         await vault.tenant(GATEWAY)
         return vault
 
     # -- keys
 
-    async def tenant(self, tenant: str) -> TenantKeys:
-        """The keys of `tenant`, made on first use."""
+    async def tenant(self, tenant: str, *, opening: Iterable[bytes] = ()) -> TenantKeys:
+        """The keys of `tenant`, made on first use; read again if one of the sealed values `opening` needs a newer one."""
         found = self._tenants.get(tenant)
-        return found if found is not None else await self._load(tenant, make=True)
+        if found is None:
+            return await self._load(tenant, make=True)
+        return found if all(map(found.knows, opening)) else await self._load(tenant, make=False)
 
     @property
     def gateway(self) -> TenantKeys:
@@ -68,9 +71,7 @@ class Vault:
 
     async def unseal(self, tenant: str, purpose: str, sealed: bytes, *, context: bytes) -> bytes:
         """What was sealed. Raises `internal_error` where the key is gone, or the value was altered or moved."""
-        keys = await self.tenant(tenant)
-        if not keys.knows(sealed):
-            keys = await self._load(tenant, make=False)
+        keys = await self.tenant(tenant, opening=(sealed,))
         return keys.open(purpose, sealed, context)
 
     async def renew(self, tenant: str) -> None:
@@ -135,12 +136,16 @@ class Vault:
 
     def _unwrap(self, tenant: str, wrapped: bytes) -> bytes:
         try:
-            return AESGCM(derive(self._master.key, "wrap")).decrypt(wrapped[:_NONCE_BYTES], wrapped[_NONCE_BYTES:], tenant.encode())
+            return AESGCM(derive(self._master.key, "wrap")).decrypt(
+                wrapped[:_NONCE_BYTES], wrapped[_NONCE_BYTES:], tenant.encode()
+            )
         except InvalidTag:
             raise self._rotated() from None
 
     def _rotated(self) -> CallOperator:
-        return CallOperator("invalid_setting", "the master key was rotated meanwhile: give this process the new one and restart it")
+        return CallOperator(
+            "invalid_setting", "the master key was rotated meanwhile: give this process the new one and restart it"
+        )
 
     # -- secrets
 

@@ -153,7 +153,7 @@ CREATE TABLE audit (
     action text NOT NULL,
     object text,
     purpose text,
-    status text NOT NULL,
+    status integer NOT NULL,
     code text,
     freshness text,
     patients bytea[] NOT NULL, -- keyed hashes

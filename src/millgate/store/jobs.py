@@ -1,0 +1,108 @@
+"""Durable work on procrastinate, in the same PostgreSQL: the App of one store, its maintenance tasks, and a worker to run them."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import structlog
+from procrastinate import App, JobContext, PsycopgConnector
+from procrastinate.blueprints import Blueprint
+
+if TYPE_CHECKING:
+    from millgate.store.store import Store
+
+log = structlog.get_logger(__name__)
+
+STALLED_S = 30.0  # without a heartbeat, a worker counts as dead
+GRACE_S = 20.0
+FINISHED_JOBS_KEPT_H = 72
+
+
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """How long things are kept: replaced versions and the change feed; sessions after their end."""
+
+    history: timedelta = timedelta(days=365)
+    sessions: timedelta = timedelta(days=1)
+
+
+def new_app() -> App:
+    """An App with the store's own tasks; each store has its own, since procrastinate ties a task to one App."""
+    app = App(connector=PsycopgConnector())
+    app.add_tasks_from(_maintenance(), namespace="store")
+    return app
+
+
+async def run_worker(store: Store, *, concurrency: int = 4, grace_s: float = GRACE_S) -> None:
+    """Carry out jobs until cancelled; then no new ones are begun, and running ones get `grace_s` to end."""
+    await store.jobs.run_worker_async(
+        concurrency=concurrency,
+        install_signal_handlers=False,
+        shutdown_graceful_timeout=grace_s,
+        stalled_worker_timeout=STALLED_S,
+        delete_jobs="never",
+        additional_context={"store": store},
+    )
+
+
+async def run_once(store: Store) -> None:
+    """Carry out what is due now, and return when nothing is left."""
+    await store.jobs.run_worker_async(
+        wait=False, install_signal_handlers=False, listen_notify=False, additional_context={"store": store}
+    )
+
+
+def _maintenance() -> Blueprint:
+    tasks = Blueprint()
+
+    @tasks.periodic(cron="*/5 * * * *")
+    @tasks.task(name="prune", queueing_lock="prune", pass_context=True)
+    async def prune(context: JobContext, timestamp: int) -> dict[str, int]:
+        """Delete sessions, idempotency keys and replaced versions that nobody is to see any more."""
+        return await prune_all(_store(context))
+
+    @tasks.periodic(cron="* * * * *")
+    @tasks.task(name="retry_stalled", queueing_lock="retry_stalled", pass_context=True)
+    async def retry_stalled(context: JobContext, timestamp: int) -> int:
+        """Give the jobs of dead workers to the living."""
+        manager = context.app.job_manager
+        stalled = list(await manager.get_stalled_jobs(seconds_since_heartbeat=STALLED_S))
+        for job in stalled:
+            await manager.retry_job(job)
+        return len(stalled)
+
+    @tasks.periodic(cron="17 * * * *")
+    @tasks.task(name="forget_finished", queueing_lock="forget_finished", pass_context=True)
+    async def forget_finished(context: JobContext, timestamp: int) -> None:
+        """Delete procrastinate's own record of jobs that ended long ago."""
+        await context.app.job_manager.delete_old_jobs(
+            FINISHED_JOBS_KEPT_H, include_failed=True, include_cancelled=True, include_aborted=True
+        )
+
+    return tasks
+
+
+async def prune_all(store: Store) -> dict[str, int]:
+    """Delete what is past its time; how many of each."""
+    now: datetime = store.now()
+    found = {
+        "sessions": await store.sessions.prune(older_than=now - store.retention.sessions),
+        "idempotency_keys": await store.idempotency.prune(),
+        "record_versions": await store.records.prune(older_than=now - store.retention.history),
+    }
+    log.info("pruned", **found)
+    return found
+
+
+def _store(context: JobContext) -> Store:
+    store: Any = context.additional_context["store"]
+    return store  # type: ignore[no-any-return]
+
+
+async def stop(worker: asyncio.Task[None]) -> None:
+    """Stop a task that runs `run_worker`, and wait for its end."""
+    worker.cancel()
+    await asyncio.gather(worker, return_exceptions=True)
