@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
-from typing import Annotated, Any, Protocol
+from typing import Annotated, Any, Protocol, TypeVar
 
 import msgspec
 import structlog
@@ -36,6 +36,9 @@ log = structlog.get_logger(__name__)
 APPOINTMENT = OBJECTS["appointment"]
 LONGEST_KEY = 255
 TOUCHED = ("appointment", "slot")
+OVER = ("cancelled", "fulfilled", "noshow", "entered-in-error")  # Source: FHIR R4 AppointmentStatus
+
+Given = TypeVar("Given")
 
 Text = Annotated[str, Meta(min_length=1, max_length=1000)]
 Id = Annotated[str, Meta(min_length=1, max_length=256)]
@@ -209,10 +212,10 @@ class Writer:
             self._reader.forget(session.tenant, TOUCHED)
 
     async def _booking(self, session: Session, request: AppointmentRequest) -> AppointmentWrite:
-        assert request.patient_id is not None  # noqa: S101 - `check` saw to it
+        patient_id = _checked(request.patient_id)
         if request.slot_id is not None:
-            return BookSlot(request.slot_id, request.patient_id, request.reason, request.comment)
-        assert request.requested_period is not None and request.location_id is not None  # noqa: S101
+            return BookSlot(request.slot_id, patient_id, request.reason, request.comment)
+        period = _checked(request.requested_period)
         known = await self._bookable.find(session.tenant, request.service_type or "")
         if known is None:
             raise FixRequest(
@@ -222,11 +225,11 @@ class Writer:
             )
         coding = {"system": known.system, "code": known.code} | ({"display": known.display} if known.display else {})
         return ProposeAppointment(
-            patient_id=request.patient_id,
-            location_ids=(request.location_id,),
+            patient_id=patient_id,
+            location_ids=(_checked(request.location_id),),
             service_type=coding,
-            start=request.requested_period.start,
-            end=request.requested_period.end,
+            start=period.start,
+            end=period.end,
             reason=request.reason,
             comment=request.comment,
         )
@@ -234,12 +237,12 @@ class Writer:
     async def _change_status(
         self, connection: Connection, request: AppointmentRequest, calls: list[Call], *, again: bool, if_match: str | None
     ) -> Written:
-        assert request.appointment_id is not None and request.status is not None  # noqa: S101 - `check` saw to it
-        found = await self._current(connection, request.appointment_id, calls, if_match)
-        if again and found.resource.get("status") == request.status:
-            return await self._answer(connection, Sent(request.appointment_id, found.version, []), 200, calls, [], found)
+        appointment_id, status = _checked(request.appointment_id), _checked(request.status)
+        found = await self._current(connection, appointment_id, calls, None if again else if_match)
+        if again and found.resource.get("status") == status:
+            return await self._answer(connection, Sent(appointment_id, found.version, []), 200, calls, [], found)
         reason, warnings = _cancel_reason(request)
-        write = ChangeStatus(request.appointment_id, request.status, found.version or "", reason)
+        write = ChangeStatus(appointment_id, status, found.version or "", reason)
         sent = await self._send_change(connection, write, calls)
         return await self._answer(connection, sent, 200, calls, warnings)
 
@@ -247,18 +250,26 @@ class Writer:
         self, connection: Connection, request: AppointmentRequest, calls: list[Call], *, again: bool, if_match: str | None
     ) -> Written:
         """Book the new slot, then cancel the old appointment: at no moment is there neither."""
-        assert request.appointment_id is not None and request.slot_id is not None  # noqa: S101 - `check` saw to it
-        old = await self._current(connection, request.appointment_id, calls, if_match)
+        appointment_id, slot_id = _checked(request.appointment_id), _checked(request.slot_id)
+        old = await self._current(connection, appointment_id, calls, None if again else if_match)
+        status = old.resource.get("status")
+        if status == "proposed":
+            sent = await self._send_change(
+                connection, ChangeStatus(appointment_id, "booked", old.version or "", None, slot_id), calls
+            )
+            return await self._answer(connection, sent, 200, calls, [])
+        if status in OVER and not again:
+            raise FixRequest("rejected_by_source", f"The appointment is {status}, so it cannot be rescheduled; book a new one.")
         patients = patients_of(old.resource)
         if len(patients) != 1:
             raise FixRequest("rejected_by_source", "The appointment names no single patient, so it cannot be booked anew.")
         old_reason = request.reason or _text_of(old.resource.get("reasonCode"))
-        write = BookSlot(request.slot_id, patients[0], old_reason, request.comment or _plain(old.resource.get("comment")))
+        write = BookSlot(slot_id, patients[0], old_reason, request.comment or _plain(old.resource.get("comment")))
         sent = await self._send(connection, write, calls, again=again)
         warnings: list[dict[str, str]] = []
-        if old.resource.get("status") != "cancelled":
+        if status != "cancelled":
             try:
-                await self._send_change(connection, ChangeStatus(request.appointment_id, "cancelled", old.version or ""), calls)
+                await self._send_change(connection, ChangeStatus(appointment_id, "cancelled", old.version or ""), calls)
             except GatewayError as error:
                 calls.extend(call for call in error.calls if isinstance(call, Call))
                 warnings.append(
@@ -400,6 +411,13 @@ def _problems(request: AppointmentRequest) -> list[FieldProblem]:
     if request.reason is not None and len(request.reason) > 255 and request.status is None:
         problems.append(FieldProblem("reason", "too_long", "the source takes 255 characters at most"))
     return problems
+
+
+def _checked(value: Given | None) -> Given:
+    """A field that `check` has already seen to."""
+    if value is None:
+        raise AssertionError("a request went on unchecked")
+    return value
 
 
 def _check_rights(session: Session, request: AppointmentRequest) -> None:

@@ -6,11 +6,11 @@ import math
 from typing import Annotated
 
 import msgspec
-from litestar import Response
 from litestar.exceptions import HTTPException
 from msgspec import Meta
 
 from millgate.errors import CODES, GatewayError
+from millgate.flow.write import Conflict
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -41,14 +41,18 @@ class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
     code: Annotated[str, Meta(description="Stable, snake_case: branch on this.")]
     request_id: Annotated[str, Meta(description="This request's id, as in the X-Request-Id header.")]
     # Always there: a caller should not have to know that missing means false.
-    retryable: Annotated[bool | msgspec.UnsetType, Meta(description="Whether the same request may succeed later.")] = msgspec.UNSET
+    retryable: Annotated[bool | msgspec.UnsetType, Meta(description="Whether the same request may succeed later.")] = (
+        msgspec.UNSET
+    )
     retry_after: Annotated[int | None, Meta(description="Seconds to wait before that.")] = None
     errors: Annotated[tuple[ProblemField, ...], Meta(description="All problems with the input, at once.")] = ()
     upstream: Annotated[ProblemUpstream | None, Meta(description="What the source said.")] = None
-    current: Annotated[msgspec.Raw | msgspec.UnsetType, Meta(description="The object as it is now, after a conflict.")] = msgspec.UNSET
+    current: Annotated[msgspec.Raw | msgspec.UnsetType, Meta(description="The object as it is now, after a conflict.")] = (
+        msgspec.UNSET
+    )
 
 
-def problem_of(error: GatewayError, request_id: str, *, current: bytes | None = None) -> Problem:
+def problem_of(error: GatewayError, request_id: str) -> Problem:
     """The problem that tells of `error`."""
     meaning = error.meaning
     upstream = error.upstream
@@ -63,19 +67,18 @@ def problem_of(error: GatewayError, request_id: str, *, current: bytes | None = 
         retry_after=None if error.retry_after is None else max(0, math.ceil(error.retry_after)),
         errors=tuple(ProblemField(p.field, p.code, p.detail) for p in error.errors),
         upstream=None if upstream is None else ProblemUpstream(upstream.status, upstream.request_id, upstream.outcome),
-        current=msgspec.UNSET if current is None else msgspec.Raw(current),
+        current=msgspec.Raw(error.current) if isinstance(error, Conflict) else msgspec.UNSET,
     )
 
 
-def problem_response(error: GatewayError, request_id: str, *, current: bytes | None = None) -> Response[bytes]:
-    """The HTTP answer for `error`, with `Retry-After` and `WWW-Authenticate` where they belong."""
-    problem = problem_of(error, request_id, current=current)
-    headers = {"cache-control": "no-store"}
+def problem_headers(problem: Problem) -> list[tuple[str, str]]:
+    """`Retry-After` and `WWW-Authenticate` where they belong; an error is never kept by a cache."""
+    headers = [("cache-control", "no-store")]
     if problem.retry_after is not None:
-        headers["retry-after"] = str(problem.retry_after)
+        headers.append(("retry-after", str(problem.retry_after)))
     if problem.status == 401:
-        headers["www-authenticate"] = f'Bearer realm="millgate", error="{"invalid_token"}"'
-    return Response(msgspec.json.encode(problem), status_code=problem.status, media_type=MEDIA_TYPE, headers=headers)
+        headers.append(("www-authenticate", 'Bearer realm="millgate", error="invalid_token"'))
+    return headers
 
 
 # What the framework itself refuses, in this house's codes.
@@ -100,7 +103,11 @@ def error_page(code: str) -> str | None:
     meaning = CODES.get(code)
     if meaning is None:
         return None
-    again = "The same request may succeed later." if meaning.retryable else "The same request will fail again unless something changes."
+    again = (
+        "The same request may succeed later."
+        if meaning.retryable
+        else "The same request will fail again unless something changes."
+    )
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>'
         f"{code}</title></head><body><h1>{meaning.title}</h1><p>Code <code>{code}</code>, HTTP status {meaning.status}, "

@@ -1,0 +1,5 @@
+"""`python -m millgate` is the `millgate` command."""
+
+from millgate.surfaces.cli.main import main
+
+main()

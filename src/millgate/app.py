@@ -1,0 +1,141 @@
+"""The only place where the parts are joined: settings in, one `App` out, handed to every surface."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TypeVar
+
+from millgate.flow.authenticate import Authenticator
+from millgate.flow.cursor import Cursors
+from millgate.flow.read import Reader
+from millgate.flow.record import Recorder
+from millgate.flow.service_types import BookableTypes
+from millgate.flow.shelf import Shelf
+from millgate.flow.write import Writer
+from millgate.pathways.fhir_r4.transport import FhirR4
+from millgate.pathways.http import Limits, Transport
+from millgate.pathways.tokens import TokenBook
+from millgate.settings import Settings
+from millgate.store.audit import Entry
+from millgate.store.store import Store
+from millgate.store.vault import MasterKey, master_key
+
+Result = TypeVar("Result")
+
+# What an operator's command is called in the audit chain; it acts with the rights of whoever may read the data directory.
+COMMAND_LINE = "command-line"
+
+
+def utc_now() -> datetime:
+    """The wall clock, in UTC."""
+    return datetime.now(UTC)
+
+
+@dataclass(slots=True)
+class App:
+    """Everything that a surface may use."""
+
+    settings: Settings
+    store: Store
+    pathway: FhirR4
+    authenticator: Authenticator
+    bookable: BookableTypes
+    recorder: Recorder
+    reader: Reader
+    writer: Writer
+    now: Callable[[], datetime]
+
+    @classmethod
+    @asynccontextmanager
+    async def opened(cls, settings: Settings, *, now: Callable[[], datetime] = utc_now) -> AsyncIterator[App]:
+        """An App with its store open and migrated; closed in the reverse order, so that nothing that was taken is lost."""
+        async with AsyncExitStack() as closing:
+            store = await Store.open(
+                database_url=settings.database_url,
+                data_dir=settings.folder,
+                master_key=_master_key(settings),
+                now=now,
+            )
+            closing.push_async_callback(store.close)
+            transport = Transport(
+                Limits(
+                    read_s=settings.request_seconds,
+                    total_s=settings.request_seconds,
+                    connections_per_host=settings.max_upstream_connections,
+                ),
+                now=now,
+            )
+            closing.push_async_callback(transport.aclose)
+            tokens = TokenBook(transport, now)
+            closing.push_async_callback(tokens.aclose)
+            recorder = Recorder(store.records)
+            recorder.start()
+            closing.push_async_callback(recorder.close)
+            yield cls._joined(settings, store, FhirR4(transport, tokens, now), recorder, now)
+
+    @classmethod
+    def _joined(cls, settings: Settings, store: Store, pathway: FhirR4, recorder: Recorder, now: Callable[[], datetime]) -> App:
+        authenticator = Authenticator(
+            clients=store.clients,
+            sessions=store.sessions,
+            tenants=store.tenants,
+            pathway=pathway,
+            now=now,
+            new_id=lambda: f"session_{uuid.uuid4().hex}",
+            session_seconds=settings.session_seconds,
+        )
+        bookable = BookableTypes(store.tenants)
+        reader = Reader(
+            authenticator=authenticator,
+            pathway=pathway,
+            recorder=recorder,
+            bookable=bookable,
+            cursors=Cursors(store.vault.subkey("cursor/encrypt") + store.vault.subkey("cursor/authenticate")),
+            shelf=Shelf(settings.cache_bytes),
+            now=now,
+        )
+        writer = Writer(
+            authenticator=authenticator,
+            pathway=pathway,
+            recorder=recorder,
+            reader=reader,
+            bookable=bookable,
+            keys=store.idempotency,
+            now=now,
+        )
+        return cls(settings, store, pathway, authenticator, bookable, recorder, reader, writer, now)
+
+    async def operate(
+        self, action: str, object_name: str, work: Callable[[], Awaitable[Result]], *, tenant: str | None = None
+    ) -> Result:
+        """Do an operator's piece of work from the command line, with its row in the audit chain."""
+        status, code = 200, None
+        try:
+            return await work()
+        except BaseException as error:
+            status, code = 500, getattr(error, "code", "internal_error")
+            raise
+        finally:
+            await self.store.audit.append(
+                Entry(
+                    at=self.now(),
+                    request_id=uuid.uuid4().hex,
+                    client_id=COMMAND_LINE,
+                    tenant=tenant,
+                    action=f"operator.{action}",
+                    object=object_name,
+                    status=status,
+                    code=code,
+                )
+            )
+
+
+def _master_key(settings: Settings) -> MasterKey:
+    """The vault's master key. One is made for an embedded database only: a shared one must be given its key by the operator."""
+    file = Path(settings.master_key_file).expanduser() if settings.master_key_file else None
+    return master_key(value=settings.master_key, key_file=file, data_dir=settings.folder, create=settings.database_url is None)

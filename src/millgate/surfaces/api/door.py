@@ -1,0 +1,242 @@
+"""The one way through every HTTP door: who asks, may they, do it, audit it, and only then answer."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import msgspec
+import structlog
+from litestar import Request
+from litestar.response.base import ASGIResponse
+
+from millgate.access.parties import Client, Session
+from millgate.app import App
+from millgate.canonical.exchange import Call
+from millgate.errors import CODES, FieldProblem, FixRequest, GatewayError, NeedAccess
+from millgate.store.audit import Entry
+from millgate.surfaces.api.problems import MEDIA_TYPE as PROBLEM
+from millgate.surfaces.api.problems import problem_headers, problem_of
+
+log = structlog.get_logger(__name__)
+
+JSON = "application/json"
+FHIR = "application/fhir+json"
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._~:/+=-]{1,128}")
+_PURPOSE = re.compile(r"[A-Za-z0-9_-]{1,64}")  # a code such as TREAT, never a sentence
+# What an answer with patients' data may be kept by: the caller's own cache, which asks again before it repeats it.
+PRIVATE = ("cache-control", "private, no-cache")
+_ALWAYS = (("x-content-type-options", "nosniff"),)
+
+
+@dataclass(slots=True)
+class Asked:
+    """What a request's headers say; read once."""
+
+    request_id: str
+    bearer: str
+    accept: str
+    content_type: str
+    if_none_match: str
+    if_match: str | None
+    no_cache: bool
+    idempotency_key: str | None
+    purpose: str | None
+
+
+@dataclass(slots=True)
+class Seen:
+    """What the audit chain is told of one access."""
+
+    action: str
+    object: str | None
+    client_id: str | None = None
+    session: Session | None = None
+    tenant: str | None = None
+    ids: Sequence[str] = ()
+    patients: Sequence[str] = ()
+    calls: Sequence[Call] = ()
+    origin: str | None = None
+
+
+@dataclass(slots=True)
+class Reply:
+    """An answer before it is sent."""
+
+    body: bytes
+    status: int = 200
+    media_type: str = JSON
+    headers: list[tuple[str, str]] = field(default_factory=list)
+
+
+Work = Callable[[Asked, Seen], Awaitable[Reply]]
+
+
+def read_headers(scope: Any) -> Asked:
+    """The headers that the gateway heeds; a request id is made where none (or an unusable one) came."""
+    found: dict[bytes, str] = {name: value.decode("latin-1") for name, value in scope["headers"]}
+    given = found.get(b"x-request-id", "")
+    scheme, _, bearer = found.get(b"authorization", "").partition(" ")
+    purpose = found.get(b"x-purpose-of-use", "")
+    return Asked(
+        request_id=given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex,
+        bearer=bearer.strip() if scheme.lower() == "bearer" else "",
+        accept=found.get(b"accept", ""),
+        content_type=found.get(b"content-type", "").partition(";")[0].strip().lower(),
+        if_none_match=found.get(b"if-none-match", ""),
+        if_match=found.get(b"if-match"),
+        no_cache="no-cache" in found.get(b"cache-control", "").lower(),
+        idempotency_key=found.get(b"idempotency-key"),
+        purpose=purpose if _PURPOSE.fullmatch(purpose) else None,
+    )
+
+
+def wants_fhir(accept: str) -> bool:
+    """Whether FHIR was asked for. Raises FixRequest("not_acceptable") where neither form is."""
+    if not accept or accept == "*/*" or accept == JSON:
+        return False
+    types = [part.partition(";")[0].strip().lower() for part in accept.split(",")]
+    if FHIR in types:
+        return True
+    if not {JSON, "*/*", "application/*", "application/problem+json"} & set(types):
+        raise FixRequest("not_acceptable", f"Send `Accept: {JSON}` or `Accept: {FHIR}`.")
+    return False
+
+
+class Door:
+    """Leads each request through: the work, the audit row committed, then the answer."""
+
+    def __init__(self, app: App) -> None:
+        self.app = app
+
+    async def session(self, asked: Asked, seen: Seen) -> Session:
+        """The caller's session, which the audit row will name."""
+        if not asked.bearer:
+            raise NeedAccess("invalid_session", "Send the session token of POST /authenticate as `Authorization: Bearer ms_…`.")
+        session = await self.app.authenticator.session_of(asked.bearer)
+        seen.session, seen.client_id, seen.tenant = session, session.client_id, session.tenant
+        return session
+
+    async def client(self, asked: Asked, seen: Seen) -> Client:
+        """The API client that holds the key."""
+        client = await self.app.authenticator.client_of(asked.bearer)
+        seen.client_id = client.id
+        return client
+
+    async def operator(self, asked: Asked, seen: Seen) -> Client:
+        """The API client, if it is an operator's."""
+        client = await self.client(asked, seen)
+        if "operator" not in client.scopes:
+            raise NeedAccess("scope_missing", "This takes the API key of an operator (`millgate clients create --operator`).")
+        return client
+
+    async def lead(self, request: Request[Any, Any, Any], seen: Seen, work: Work) -> ASGIResponse:
+        """Do the work and answer; an answer that cannot be audited is not given."""
+        asked = read_headers(request.scope)
+        code = None
+        try:
+            reply = await work(asked, seen)
+        except GatewayError as error:
+            code = error.code
+            seen.calls = seen.calls or [call for call in error.calls if isinstance(call, Call)]
+            reply = _refusal(error, asked.request_id)
+        except Exception:
+            log.exception("request failed", request_id=asked.request_id, action=seen.action, object=seen.object)
+            code = "internal_error"
+            reply = _refusal(_internal(), asked.request_id)
+        try:
+            await self._audit(asked, seen, reply.status, code)
+        except GatewayError as error:
+            reply = _refusal(error, asked.request_id)
+        return _send(reply, asked.request_id)
+
+    async def _audit(self, asked: Asked, seen: Seen, status: int, code: str | None) -> None:
+        if code in ("invalid_session", "invalid_key") and seen.action != "authenticate":
+            return  # nobody was let in and nothing was looked at: the log's matter
+        session = seen.session
+        await self.app.store.audit.append(
+            Entry(
+                at=self.app.now(),
+                request_id=asked.request_id,
+                client_id=seen.client_id,
+                session_id=session.id if session else None,
+                tenant=seen.tenant,
+                persona=session.persona if session else None,
+                user=None,
+                action=seen.action,
+                object=seen.object,
+                target_ids=tuple(seen.ids),
+                patients=tuple(seen.patients),
+                purpose=asked.purpose,
+                status=status,
+                code=code,
+                calls=tuple(seen.calls),
+                freshness=seen.origin,
+            )
+        )
+
+
+def _internal() -> GatewayError:
+    return GatewayError("internal_error", CODES["internal_error"].advice)
+
+
+def _refusal(error: GatewayError, request_id: str) -> Reply:
+    problem = problem_of(error, request_id)
+    return Reply(msgspec.json.encode(problem), problem.status, PROBLEM, problem_headers(problem))
+
+
+def _send(reply: Reply, request_id: str) -> ASGIResponse:
+    return ASGIResponse(
+        body=reply.body,
+        status_code=reply.status,
+        media_type=reply.media_type,
+        headers={**dict(reply.headers), **dict(_ALWAYS), "x-request-id": request_id},
+    )
+
+
+Body = TypeVar("Body", bound=msgspec.Struct)
+
+
+async def read_body(request: Request[Any, Any, Any], asked: Asked, form: type[Body]) -> Body:
+    """The JSON body as `form`. Raises FixRequest("unsupported_media_type" | "invalid_request") with all its problems."""
+    if asked.content_type not in ("", JSON) and not asked.content_type.endswith("+json"):
+        raise FixRequest("unsupported_media_type", f"Send the body as {JSON}.")
+    return parse_body(await request.body(), form)
+
+
+def parse_body(raw: bytes, form: type[Body]) -> Body:
+    """Bytes as `form`, each field checked by itself so that all problems are told at once."""
+    try:
+        given = msgspec.json.decode(raw or b"{}")
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+        raise FixRequest("invalid_request", "The body is not valid JSON.") from error
+    if not isinstance(given, dict):
+        raise FixRequest("invalid_request", "The body must be a JSON object.")
+    fields = {one.name: one for one in msgspec.structs.fields(form)}
+    problems = [
+        FieldProblem(str(name)[:64], "unknown", f"no such field; known are {', '.join(fields)}")
+        for name in given
+        if name not in fields
+    ]
+    for name, one in fields.items():
+        if name not in given:
+            if one.required:
+                problems.append(FieldProblem(name, "required", "is missing"))
+            continue
+        try:
+            msgspec.convert(given[name], one.type)
+        except (msgspec.ValidationError, RecursionError) as error:
+            problems.append(FieldProblem(name, "invalid", f"{str(error)[:1].lower()}{str(error)[1:]}"))
+    if problems:
+        raise FixRequest("invalid_request", "The body is not valid; see `errors`.", errors=problems)
+    return msgspec.convert(given, form)
+
+
+def plain_reply(request: Request[Any, Any, Any], outcome: Reply | GatewayError) -> ASGIResponse:
+    """An answer of a door that nobody has to be let in through, and that shows nothing of a patient."""
+    asked = read_headers(request.scope)
+    return _send(_refusal(outcome, asked.request_id) if isinstance(outcome, GatewayError) else outcome, asked.request_id)

@@ -1,0 +1,201 @@
+"""What the OpenAPI document says of each route, made from the declarations and the error table; nothing is written twice."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Annotated, Any, Literal
+
+import msgspec
+from litestar.datastructures import ResponseHeader
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.openapi.spec import OpenAPIMediaType, Operation, Parameter, RequestBody, Schema
+from litestar.openapi.spec.enums import OpenAPIType
+from msgspec import Meta
+
+from millgate.errors import CODES
+from millgate.objects import Declaration
+from millgate.surfaces.api.door import FHIR
+from millgate.surfaces.api.problems import MEDIA_TYPE as PROBLEM
+from millgate.surfaces.api.problems import Problem
+
+__all__ = ["Freshness", "ResponseHeader", "list_operation", "one_operation", "refusals"]
+
+
+class Freshness(msgspec.Struct, frozen=True):
+    """How old an answer is."""
+
+    origin: Annotated[Literal["live", "cache", "store"], Meta(description="Where it came from.")] = msgspec.field(name="from")
+    as_of: Annotated[str, Meta(description="When the source said so.")]
+
+
+class ListWarning(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Something that the caller should know of a page."""
+
+    code: str
+    detail: str
+    field: str | None = None
+
+
+def refusals(statuses: tuple[int, ...], **more: Any) -> dict[int, ResponseSpec]:
+    """The problem answers of a route, each with the codes that it may carry."""
+    return {
+        status: ResponseSpec(
+            Problem,
+            media_type=PROBLEM,
+            generate_examples=False,
+            description=", ".join(code for code, meaning in CODES.items() if meaning.status == status),
+        )
+        for status in statuses
+    }
+
+
+@cache
+def list_struct(declaration: Declaration) -> type[msgspec.Struct]:
+    """The envelope of a list of these objects."""
+    title = declaration.struct.__name__
+    return msgspec.defstruct(
+        f"{title}List",
+        [
+            ("object", Annotated[Literal["list"], Meta(description="Always list.")]),
+            ("data", Annotated[tuple[declaration.struct, ...], Meta(description="The objects, in the source's order.")]),  # type: ignore[name-defined]
+            ("has_more", Annotated[bool, Meta(description="Whether another page follows.")]),
+            ("next_cursor", Annotated[str | None, Meta(description="Pass it as `cursor` for the next page; good for 24 hours.")]),
+            ("freshness", Annotated[Freshness, Meta(description="How old the answer is.")]),
+            ("warnings", Annotated[tuple[ListWarning, ...], Meta(description="What was not understood or left out.")]),
+        ],
+        frozen=True,
+        namespace={"__doc__": f"One page of {declaration.plural.replace('_', ' ')}."},
+    )
+
+
+def _text(description: str, name: str, **schema: Any) -> Parameter:
+    return Parameter(name=name, param_in="query", description=description, schema=Schema(type=OpenAPIType.STRING, **schema))
+
+
+def _common() -> list[Parameter]:
+    return [
+        Parameter(
+            name="max_age",
+            param_in="query",
+            description="How old the answer may be, in seconds; 0 asks the source now.",
+            schema=Schema(type=OpenAPIType.INTEGER, minimum=0, maximum=86_400),
+        ),
+        _text("`fhir` adds the canonical resource to each object.", "include", enum=["fhir"]),
+        _text("The pathway to read by.", "pathway", enum=["fhir-r4"]),
+    ]
+
+
+def _list_parameters(declaration: Declaration) -> list[Parameter]:
+    parameters = [
+        Parameter(
+            name="limit",
+            param_in="query",
+            description="Objects on a page; the source may give fewer.",
+            schema=Schema(type=OpenAPIType.INTEGER, minimum=1, maximum=200, default=50),
+        ),
+        _text("`next_cursor` of the last page.", "cursor", min_length=1),
+        _text("Only these ids (a comma list).", "ids", min_length=1),
+    ]
+    parameters += [_text(one.description, one.name, min_length=1) for one in declaration.filters]
+    return parameters + _common()
+
+
+def list_operation(declaration: Declaration) -> type[Operation]:
+    """The operation of a list route, with its parameters and its two representations."""
+
+    @dataclass
+    class ListOperation(Operation):
+        def __post_init__(self) -> None:
+            self.parameters = [*(self.parameters or []), *_list_parameters(declaration)]
+            _describe_answer(self, "The page.", "A searchset Bundle of the canonical resources.")
+
+    return ListOperation
+
+
+def one_operation(declaration: Declaration) -> type[Operation]:
+    """The operation of a read route."""
+
+    @dataclass
+    class OneOperation(Operation):
+        def __post_init__(self) -> None:
+            self.parameters = [*(self.parameters or []), *_common()]
+            _describe_answer(self, "The object.", "The canonical resource.")
+
+    return OneOperation
+
+
+def _describe_answer(operation: Operation, told: str, fhir_told: str) -> None:
+    answer = (operation.responses or {}).get("200")
+    if answer is None:
+        return
+    answer.description = told
+    if isinstance(answer.content, dict):
+        answer.content[FHIR] = OpenAPIMediaType(schema=Schema(type=OpenAPIType.OBJECT, description=fhir_told))
+
+
+def _body_of(form: type[msgspec.Struct]) -> RequestBody:
+    """The schema of a JSON body; what it refers to is inlined, since the handler reads the bytes itself."""
+    (schema,), components = msgspec.json.schema_components((form,), ref_template="#/components/schemas/{name}")
+    resolved = _inline(schema, components)
+    return RequestBody(required=True, content={"application/json": OpenAPIMediaType(schema=_RawSchema(resolved))})
+
+
+def _inline(schema: Any, components: dict[str, Any]) -> Any:
+    if isinstance(schema, dict):
+        if "$ref" in schema:
+            return _inline(components[schema["$ref"].rpartition("/")[2]], components)
+        return {key: _inline(value, components) for key, value in schema.items()}
+    if isinstance(schema, list):
+        return [_inline(value, components) for value in schema]
+    return schema
+
+
+class _RawSchema(Schema):
+    """A schema that msgspec wrote; given on as it is."""
+
+    def __init__(self, written: dict[str, Any]) -> None:
+        super().__init__()
+        self._written = written
+
+    def to_schema(self) -> dict[str, Any]:
+        """The schema as plain JSON."""
+        return self._written
+
+
+def body_operation(form: type[msgspec.Struct]) -> type[Operation]:
+    """The operation of a route that takes a JSON body."""
+
+    @dataclass
+    class BodyOperation(Operation):
+        def __post_init__(self) -> None:
+            self.request_body = _body_of(form)
+
+    return BodyOperation
+
+
+def write_operation(form: type[msgspec.Struct]) -> type[Operation]:
+    """The operation of a write: a body and an idempotency key."""
+
+    @dataclass
+    class WriteOperation(Operation):
+        def __post_init__(self) -> None:
+            self.request_body = _body_of(form)
+            key = "New for each new request; the same key and body give the first answer again."
+            self.parameters = [
+                *(self.parameters or []),
+                Parameter(
+                    name="Idempotency-Key",
+                    param_in="header",
+                    description=key,
+                    schema=Schema(type=OpenAPIType.STRING, min_length=1, max_length=255),
+                ),
+                Parameter(
+                    name="If-Match",
+                    param_in="header",
+                    description="ETag of the appointment as it was seen; a change since then is a version_conflict.",
+                    schema=Schema(type=OpenAPIType.STRING),
+                ),
+            ]
+
+    return WriteOperation

@@ -1,0 +1,171 @@
+"""Query strings into requests: every problem named at once, and what would be accepted."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from urllib.parse import parse_qsl
+
+from millgate.canonical import dates
+from millgate.errors import FieldProblem, FixRequest
+from millgate.flow.read import Form, GetRequest, ListRequest
+from millgate.objects import OBJECTS, Declaration
+from millgate.objects.declaration import Filter
+
+PATHWAYS = ("fhir-r4",)
+LIST_PARAMETERS = ("limit", "cursor", "max_age", "include", "pathway", "ids")
+ONE_PARAMETERS = ("max_age", "include", "pathway")
+LONGEST_QUERY = 32_768
+MOST_IDS = 100
+OLDEST_S = 86_400
+
+_ID = re.compile(r"[\x21-\x7e]{1,256}")
+
+
+@lru_cache(maxsize=4096)
+def parse_list(object_name: str, query: bytes, fhir: bool, no_cache: bool) -> ListRequest:
+    """The list that a query string asks for. Raises FixRequest("invalid_request") with all its problems."""
+    declaration = OBJECTS[object_name]
+    filters = {one.name: one for one in declaration.filters}
+    given, problems = _pairs(query, (*LIST_PARAMETERS, *filters))
+    found = {name: _filter(filters[name], values, problems) for name, values in given.items() if name in filters}
+    if "ids" in given:
+        found["ids"] = _ids(given["ids"], problems)
+    limit = _number("limit", given, 1, 200, problems)
+    cursor = _once("cursor", given, problems)
+    common = _common(given, fhir, no_cache, problems)
+    _refuse(problems)
+    return ListRequest(declaration, found, limit, cursor, *common)
+
+
+@lru_cache(maxsize=4096)
+def parse_one(object_name: str, object_id: str, query: bytes, fhir: bool, no_cache: bool) -> GetRequest:
+    """The object that a path and its query string ask for. Raises FixRequest("invalid_request") with all problems."""
+    given, problems = _pairs(query, ONE_PARAMETERS)
+    if not _ID.fullmatch(object_id):
+        problems.append(FieldProblem("id", "invalid", "an id has 1 to 256 printable ASCII characters"))
+    common = _common(given, fhir, no_cache, problems)
+    _refuse(problems)
+    return GetRequest(OBJECTS[object_name], object_id, *common)
+
+
+def _refuse(problems: list[FieldProblem]) -> None:
+    if problems:
+        raise FixRequest("invalid_request", "Some parameters are not valid; see `errors`.", errors=problems)
+
+
+def _pairs(query: bytes, known: tuple[str, ...]) -> tuple[dict[str, list[str]], list[FieldProblem]]:
+    if len(query) > LONGEST_QUERY:
+        raise FixRequest("invalid_request", f"The query string is longer than {LONGEST_QUERY} bytes.")
+    try:
+        pairs = parse_qsl(query.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=200)
+    except (ValueError, UnicodeDecodeError) as error:
+        raise FixRequest(
+            "invalid_request", "The query string is not valid percent-encoded UTF-8 (200 fields at most)."
+        ) from error
+    given: dict[str, list[str]] = {}
+    for name, value in pairs:
+        given.setdefault(name, []).append(value)
+    problems = [
+        FieldProblem(name[:64], "unknown", f"no such parameter here; known are {', '.join(known)}")
+        for name in given
+        if name not in known
+    ]
+    problems += [FieldProblem(name, "empty", "has no value") for name, values in given.items() if name in known and "" in values]
+    problems += [
+        FieldProblem(name[:64], "invalid", "has a control character")
+        for name, values in given.items()
+        if name in known and any(ord(letter) < 32 or ord(letter) == 127 for value in values for letter in value)
+    ]
+    return given, problems
+
+
+def _once(name: str, given: Mapping[str, list[str]], problems: list[FieldProblem]) -> str | None:
+    values = given.get(name, [])
+    if len(values) > 1:
+        problems.append(FieldProblem(name, "repeated", "may be given once"))
+    return values[0] if values else None
+
+
+def _number(name: str, given: Mapping[str, list[str]], low: int, high: int, problems: list[FieldProblem]) -> int | None:
+    text = _once(name, given, problems)
+    if not text:
+        return None
+    if not re.fullmatch(r"[0-9]{1,9}", text) or not low <= int(text) <= high:
+        problems.append(FieldProblem(name, "invalid", f"must be a whole number from {low} to {high}"))
+        return None
+    return int(text)
+
+
+def _common(
+    given: Mapping[str, list[str]], fhir: bool, no_cache: bool, problems: list[FieldProblem]
+) -> tuple[float | None, Form]:
+    max_age = _number("max_age", given, 0, OLDEST_S, problems)
+    include = _once("include", given, problems)
+    if include and include != "fhir":
+        problems.append(FieldProblem("include", "invalid", "may be fhir"))
+    pathway = _once("pathway", given, problems)
+    if pathway and pathway not in PATHWAYS:
+        problems.append(FieldProblem("pathway", "invalid", f"may be {', '.join(PATHWAYS)}"))
+    form: Form = "fhir" if fhir else "objects+fhir" if include == "fhir" else "objects"
+    return (0 if no_cache else max_age), form
+
+
+def _filter(one: Filter, values: list[str], problems: list[FieldProblem]) -> tuple[str, ...]:
+    """The values of a filter; those that take lists are split at commas, and the order does not matter."""
+    if one.kind in ("id", "token", "code") and one.name != "identifier":
+        split = [part for value in values for part in value.split(",")]
+        parts = sorted({part for part in split if part})
+        if len(parts) < len(set(split)):
+            problems.append(FieldProblem(one.name, "empty", "has an empty entry in its list"))
+    else:
+        parts = values
+        if len(values) > 1:
+            problems.append(FieldProblem(one.name, "repeated", "may be given once"))
+    check = _CHECKS.get(one.kind)
+    for part in parts:
+        told = "is longer than 1,000 characters" if len(part) > 1000 else check(part) if check and part else None
+        if told:
+            problems.append(FieldProblem(one.name, "invalid", told))
+    return tuple(parts)
+
+
+def _ids(values: list[str], problems: list[FieldProblem]) -> tuple[str, ...]:
+    parts = tuple(sorted({part for value in values for part in value.split(",") if part}))
+    if not 1 <= len(parts) <= MOST_IDS or not all(_ID.fullmatch(part) for part in parts):
+        problems.append(FieldProblem("ids", "invalid", f"is a comma list of 1 to {MOST_IDS} ids"))
+    return parts
+
+
+def _check_id(text: str) -> str | None:
+    return None if _ID.fullmatch(text) else "is an id of 1 to 256 printable ASCII characters"
+
+
+def _check_date(text: str) -> str | None:
+    return None if dates.is_date(text) else "is a date: 2019, 2019-05 or 2019-05-04"
+
+
+def _check_moment(text: str) -> str | None:
+    if dates.is_date(text) or (dates.is_date_time(text) and dates.has_offset(text)):
+        return None
+    return "is a date (2019-05-04) or an instant with its offset (2019-05-04T10:00:00Z); write + as %2B"
+
+
+def _check_instant(text: str) -> str | None:
+    if "T" in text and dates.is_date_time(text) and dates.has_offset(text):
+        return None
+    return "is an instant with its offset (2019-05-04T10:00:00Z); write + as %2B"
+
+
+_CHECKS: dict[str, Callable[[str], str | None]] = {
+    "id": _check_id,
+    "date": _check_date,
+    "moment": _check_moment,
+    "instant": _check_instant,
+}
+
+
+def known_parameters(declaration: Declaration) -> tuple[str, ...]:
+    """All that a list of these objects takes."""
+    return (*LIST_PARAMETERS, *(one.name for one in declaration.filters))

@@ -1,0 +1,92 @@
+"""`GET /<objects>` and `GET /<objects>/{id}`: two routes for each object, made from its declaration."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from litestar import Request, get
+from litestar.handlers import HTTPRouteHandler
+from litestar.response.base import ASGIResponse
+
+from millgate.access.rules import require
+from millgate.flow.read import Answer
+from millgate.objects import OBJECTS, Declaration
+from millgate.surfaces.api.door import FHIR, JSON, PRIVATE, Asked, Door, Reply, Seen, wants_fhir
+from millgate.surfaces.api.openapi import list_operation, one_operation, refusals
+from millgate.surfaces.api.query import parse_list, parse_one
+
+READ_REFUSALS = (400, 401, 403, 404, 405, 406, 422, 424, 429, 500, 502, 503, 504)
+
+
+def routes(door: Door) -> list[HTTPRouteHandler]:
+    """The reading routes of every object."""
+    return [
+        route for declaration in OBJECTS.values() for route in (_list_route(door, declaration), _one_route(door, declaration))
+    ]
+
+
+def _list_route(door: Door, declaration: Declaration) -> HTTPRouteHandler:
+    name = declaration.name
+
+    async def list_objects(request: Request[Any, Any, Any]) -> ASGIResponse:
+        async def work(asked: Asked, seen: Seen) -> Reply:
+            session = await door.session(asked, seen)
+            fhir = wants_fhir(asked.accept)
+            wanted = parse_list(name, request.scope["query_string"], fhir, asked.no_cache)
+            seen.patients = wanted.filters.get("patient_id", ())
+            answer = await door.app.reader.list(session, wanted)
+            return _reply(answer, asked, seen, fhir)
+
+        return await door.lead(request, Seen("search", name), work)
+
+    return get(
+        f"/{declaration.plural}",
+        name=f"list {name}",
+        operation_id=f"list_{declaration.plural}",
+        operation_class=list_operation(declaration),
+        responses=refusals(READ_REFUSALS),
+        tags=["Reading"],
+        summary=f"List {declaration.plural.replace('_', ' ')}",
+    )(list_objects)
+
+
+def _one_route(door: Door, declaration: Declaration) -> HTTPRouteHandler:
+    name = declaration.name
+
+    async def get_object(request: Request[Any, Any, Any], object_id: str) -> ASGIResponse:
+        async def work(asked: Asked, seen: Seen) -> Reply:
+            session = await door.session(asked, seen)
+            require(session, declaration.resource_type, "r")
+            fhir = wants_fhir(asked.accept)
+            wanted = parse_one(name, object_id, request.scope["query_string"], fhir, asked.no_cache)
+            seen.ids = (object_id,)
+            answer = await door.app.reader.get(session, wanted)
+            return _reply(answer, asked, seen, fhir)
+
+        return await door.lead(request, Seen("read", name), work)
+
+    return get(
+        f"/{declaration.plural}/{{object_id:str}}",
+        name=f"get {name}",
+        operation_id=f"get_{name}",
+        operation_class=one_operation(declaration),
+        responses=refusals(READ_REFUSALS),
+        tags=["Reading"],
+        summary=f"Get one {name.replace('_', ' ')}",
+    )(get_object)
+
+
+def _reply(answer: Answer, asked: Asked, seen: Seen, fhir: bool) -> Reply:
+    seen.ids, seen.patients, seen.calls, seen.origin = answer.ids, answer.patients, answer.calls, answer.origin
+    headers = [("etag", answer.etag), PRIVATE, ("vary", "accept, authorization")]
+    if asked.if_none_match and _matches(asked.if_none_match, answer.etag):
+        return Reply(b"", 304, JSON, headers)
+    return Reply(answer.body, 200, FHIR if fhir else JSON, headers)
+
+
+def _matches(header: str, etag: str) -> bool:
+    """Weak comparison. Source: RFC 9110 §13.1.2."""
+    if header.strip() == "*":
+        return True
+    wanted = etag.removeprefix("W/")
+    return any(candidate.strip().removeprefix("W/") == wanted for candidate in header.split(","))

@@ -1,0 +1,55 @@
+"""The `millgate` command: each command in a module of its own, loaded when it is used."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from millgate import __version__
+from millgate.surfaces.cli import audit, clients, convert, demo, serve, simulator, tenants, vault, worker
+
+app = typer.Typer(
+    name="millgate",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    help="One clean API over an Oracle Health (Cerner) Millennium EHR. Try it: `millgate demo`.",
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"millgate {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and stop.")
+    ] = False,
+) -> None:
+    """One clean API over an Oracle Health (Cerner) Millennium EHR."""
+
+
+app.command("demo", help=demo.HELP)(demo.demo)
+app.command("serve", help=serve.HELP)(serve.serve)
+app.command("worker", help=worker.HELP)(worker.worker)
+app.command(
+    "simulator",
+    help=simulator.HELP,
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+    add_help_option=False,
+)(simulator.simulator)
+app.command("convert", help=convert.HELP)(convert.convert)
+app.add_typer(tenants.app, name="tenants")
+app.add_typer(clients.app, name="clients")
+app.add_typer(audit.app, name="audit")
+app.add_typer(vault.app, name="vault")
+
+
+def main() -> None:
+    """Run the command line."""
+    app()

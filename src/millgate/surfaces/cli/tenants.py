@@ -1,0 +1,239 @@
+"""`millgate tenants`: the health systems that the gateway is connected to."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from millgate.surfaces.cli.options import AsJson, DatabaseUrl, DataDir, settings_of, with_app
+from millgate.surfaces.cli.output import command, print_json, print_table, say
+
+if TYPE_CHECKING:
+    from millgate.app import App
+
+app = typer.Typer(
+    no_args_is_help=True, help="The health systems that the gateway is connected to: add, list, show, check, remove."
+)
+
+ADD = """Connect a tenant: its FHIR base, the gateway's registration there, and its time zone.
+
+Reads the server's smart-configuration and CapabilityStatement first, and says what it found; --offline leaves that out. The secret
+comes on standard input, so that it stands in no shell history.
+
+Examples:
+
+    millgate tenants add mercy --url https://fhir-ehr.cerner.com/r4/<tenant id> --client-id 8a1c… --secret-stdin < secret.txt
+
+    millgate tenants add mercy --url https://… --client-id 8a1c… --key private.pem --key-id 2026-11 --time-zone America/Chicago
+
+    millgate tenants add mercy --url https://… --client-id 8a1c… --secret-stdin --service-type "https://fhir.cerner.com/<id>/codeSet/14249|4047611|Surgery"
+"""
+CHECK = """Ask a tenant's server for its documents and for a token, and say what came. Exit status 0 if both work.
+
+Examples:
+
+    millgate tenants check mercy
+
+    millgate tenants check mercy --json
+"""
+REMOVE = """Disconnect a tenant: its registrations, what is stored of it, and its keys. The audit chain stays.
+
+Examples:
+
+    millgate tenants remove mercy --yes
+"""
+
+
+@app.command("add", help=ADD)
+@command
+def add(
+    name: Annotated[str, typer.Argument(help="Short name of your choice.", show_default=False)],
+    url: Annotated[
+        str, typer.Option("--url", metavar="URL", help="FHIR base, with or without a trailing slash.", show_default=False)
+    ],
+    client_id: Annotated[
+        str, typer.Option("--client-id", metavar="ID", help="Of the gateway's registration there.", show_default=False)
+    ],
+    secret_stdin: Annotated[bool, typer.Option("--secret-stdin", help="Read the client secret from standard input.")] = False,
+    key: Annotated[str | None, typer.Option("--key", metavar="FILE", help="Private key (PEM), instead of a secret.")] = None,
+    key_id: Annotated[str | None, typer.Option("--key-id", metavar="KID", help="The key's `kid` in the registered JWKS.")] = None,
+    scopes: Annotated[str, typer.Option("--scopes", metavar="v1|v2", help="The form of scopes that was registered.")] = "v2",
+    time_zone: Annotated[
+        str | None, typer.Option("--time-zone", metavar="NAME", help="IANA name; nothing is assumed without.")
+    ] = None,
+    service_type: Annotated[
+        list[str] | None,
+        typer.Option("--service-type", metavar="SYSTEM|CODE[|DISPLAY]", help="A bookable appointment type; repeatable."),
+    ] = None,
+    offline: Annotated[bool, typer.Option("--offline", help="Don't speak to the server.")] = False,
+    data_dir: DataDir = None,
+    database_url: DatabaseUrl = None,
+    as_json: AsJson = False,
+) -> None:
+    """Connect a tenant."""
+    from millgate.surfaces.cli.registration import read_registration
+
+    given = read_registration(
+        name,
+        url,
+        client_id,
+        secret_stdin=secret_stdin,
+        key=key,
+        key_id=key_id,
+        scopes=scopes,
+        time_zone=time_zone,
+        service_types=service_type,
+    )
+
+    async def work(app: App) -> dict[str, Any]:
+        found = {} if offline else await _server(app, given.fhir_base)
+        await app.operate("add", "tenant", lambda: given.keep(app), tenant=name)
+        return {**await _facts(app, name), **found}
+
+    _show(with_app(settings_of(data_dir, database_url), work), as_json)
+
+
+@app.command("list", help="List all tenants.\n\nExamples:\n\n    millgate tenants list\n\n    millgate tenants list --json")
+@command
+def list_tenants(data_dir: DataDir = None, database_url: DatabaseUrl = None, as_json: AsJson = False) -> None:
+    """List the tenants."""
+
+    async def work(app: App) -> list[dict[str, Any]]:
+        return [await _facts(app, one.name) for one in await app.store.tenants.list()]
+
+    rows = with_app(settings_of(data_dir, database_url), work)
+    if as_json:
+        print_json(rows)
+    else:
+        print_table(
+            rows, ("name", "fhir_base", "time_zone", "personas"), empty="No tenants yet; connect one with `millgate tenants add`."
+        )
+
+
+@app.command("show", help="Show one tenant.\n\nExamples:\n\n    millgate tenants show mercy --json")
+@command
+def show(
+    name: Annotated[str, typer.Argument(help="The tenant's short name.", show_default=False)],
+    data_dir: DataDir = None,
+    database_url: DatabaseUrl = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show a tenant."""
+    _show(with_app(settings_of(data_dir, database_url), lambda app: _facts(app, name)), as_json)
+
+
+@app.command("check", help=CHECK)
+@command
+def check(
+    name: Annotated[str, typer.Argument(help="The tenant's short name.", show_default=False)],
+    data_dir: DataDir = None,
+    database_url: DatabaseUrl = None,
+    as_json: AsJson = False,
+) -> None:
+    """Check a tenant."""
+
+    async def work(app: App) -> dict[str, Any]:
+        facts = await _facts(app, name)
+        found = await app.operate("check", "tenant", lambda: _server(app, facts["fhir_base"]), tenant=name)
+        return {"name": name, **found, "personas": [await _token(app, name, persona) for persona in facts["personas"]]}
+
+    found = with_app(settings_of(data_dir, database_url), work)
+    if as_json:
+        print_json(found)
+    else:
+        say(f"{name}: discovery works: {len(found['resources'])} resource types, {found['scopes_supported']} scopes")
+        for one in found["personas"]:
+            told = f"granted {len(one['granted'])} of {len(one['asked'])} scopes" if one["ok"] else f"refused: {one['detail']}"
+            say(f"{name}: token for the {one['persona']} persona: {told}")
+    raise SystemExit(0 if found["personas"] and all(one["ok"] for one in found["personas"]) else 1)
+
+
+@app.command("remove", help=REMOVE)
+@command
+def remove(
+    name: Annotated[str, typer.Argument(help="The tenant's short name.", show_default=False)],
+    yes: Annotated[bool, typer.Option("--yes", help="Don't ask.")] = False,
+    data_dir: DataDir = None,
+    database_url: DatabaseUrl = None,
+    as_json: AsJson = False,
+) -> None:
+    """Disconnect a tenant."""
+    from millgate.errors import FixRequest
+
+    if not yes and not typer.confirm(f"Remove {name} and all that is stored of it? This cannot be undone."):
+        raise SystemExit(1)
+
+    async def work(app: App) -> bool:
+        return await app.operate("remove", "tenant", lambda: app.store.tenants.remove(name), tenant=name)
+
+    if not with_app(settings_of(data_dir, database_url), work):
+        raise FixRequest("not_found", f"There is no tenant {name!r}; `millgate tenants list` names them.")
+    if as_json:
+        print_json({"name": name, "removed": True})
+    else:
+        say(f"tenant {name} is removed, and its keys are destroyed")
+
+
+async def _facts(app: App, name: str) -> dict[str, Any]:
+    """What is kept of a tenant; no secrets among it."""
+    from millgate.errors import FixRequest
+    from millgate.flow.read import instant
+
+    tenant = await app.store.tenants.get(name)
+    if tenant is None:
+        raise FixRequest("not_found", f"There is no tenant {name!r}; `millgate tenants list` names them.")
+    personas = list(await app.store.tenants.personas(name))
+    types = await app.bookable.of(name)
+    return {
+        "name": tenant.name,
+        "fhir_base": tenant.fhir_base,
+        "time_zone": tenant.time_zone,
+        "created_at": instant(tenant.created_at),
+        "personas": personas,
+        "service_types": [
+            {"system": one.system, "code": one.code, "display": one.display, "origin": one.origin} for one in types
+        ],
+    }
+
+
+async def _server(app: App, fhir_base: str) -> dict[str, Any]:
+    """What the tenant's server says of itself."""
+    found = await app.pathway.discover(fhir_base)
+    return {
+        "token_endpoint": found.token_endpoint,
+        "scopes_supported": len(found.scopes_supported),
+        "resources": {name: sorted(offered) for name, offered in sorted(found.interactions.items())},
+    }
+
+
+async def _token(app: App, name: str, persona: Any) -> dict[str, Any]:
+    """One token request with all that the tenant advertises for the persona: what was asked for, what came."""
+    from millgate.access.connection import Connection
+    from millgate.access.scopes import ScopeSet, translate
+    from millgate.errors import GatewayError
+
+    tenant = await app.store.tenants.get(name)
+    registration = await app.store.tenants.registration(name, persona)
+    assert tenant is not None and registration is not None  # noqa: S101, PT018 - `personas` named it
+    advertised = (await app.pathway.discover(tenant.fhir_base)).scopes_supported
+    asked = translate(ScopeSet.parse(["system/*.cruds"]), registration.scope_form, advertised).asked
+    try:
+        grant = await app.pathway.authorize(Connection(tenant, registration, asked))
+    except GatewayError as error:
+        return {"persona": persona, "ok": False, "asked": list(asked), "granted": [], "code": error.code, "detail": error.detail}
+    return {"persona": persona, "ok": True, "asked": list(asked), "granted": list(grant.scopes), "code": None, "detail": None}
+
+
+def _show(facts: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        print_json(facts)
+        return
+    for name, value in facts.items():
+        if name == "resources":
+            value = ", ".join(value)
+        elif name == "service_types":
+            value = ", ".join(one["display"] or one["code"] for one in value)
+        elif isinstance(value, list):
+            value = ", ".join(map(str, value))
+        typer.echo(f"{name.replace('_', ' ')}: {value if value is not None else '(not set)'}")
