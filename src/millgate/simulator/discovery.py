@@ -1,0 +1,129 @@
+"""What the tenant says of itself: the CapabilityStatement of each surface and the smart-configuration of the secure one.
+
+Source: captures of 2026-05 (open) and 2026-08 (secure). Only what the simulator offers is listed: ten resource types, the grant
+`client_credentials`, system scopes. `batch` is listed as live, and as live it takes next to nothing. The addresses of the user flow
+stand there, as clients expect them, and answer that they are closed.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+from urllib.parse import urlsplit
+
+from millgate.simulator import scopes
+from millgate.simulator.search.rules import Parameter, SearchRule
+from millgate.simulator.search.table import RULES
+
+_DESCRIPTION = "Oracle Health implementation of FHIR on top of Millennium"
+_OAUTH_URIS = "http://fhir-registry.smarthealthit.org/StructureDefinition/oauth-uris"
+_SECURITY_SERVICE = "http://terminology.hl7.org/CodeSystem/restful-security-service"
+_PROFILE = "protocols/oauth2/profiles/smart-v1"
+
+WRITES: dict[str, tuple[str, ...]] = {"Appointment": ("create", "patch"), "Slot": ("patch",)}
+
+
+class Addresses:
+    """The absolute addresses of one tenant, below the address at which the simulator was called."""
+
+    def __init__(self, origin: str, tenant: str) -> None:
+        self.origin = origin
+        self.fhir = f"{origin}/r4/{tenant}"
+        self.open = f"{origin}/open/r4/{tenant}"
+        self.issuer = f"{origin}/tenants/{tenant}"
+        self.token = f"{self.issuer}/hosts/{urlsplit(origin).netloc}/{_PROFILE}/token"
+        self.legacy_token = f"{self.issuer}/{_PROFILE}/token"
+        self.revoke = f"{self.legacy_token}/revoke"
+        self.authorize = f"{self.issuer}/{_PROFILE}/personas/provider/authorize"
+        self.manage = f"{self.issuer}/personas/provider/my-authorizations"
+        self.introspect = f"{origin}/tokeninfo"
+        self.jwks = f"{origin}/jwk"
+
+
+def smart_configuration(addresses: Addresses) -> dict[str, Any]:
+    return {
+        "issuer": addresses.issuer,
+        "authorization_endpoint": addresses.authorize,
+        "token_endpoint": addresses.token,
+        "revocation_endpoint": addresses.revoke,
+        "token_endpoint_auth_methods_supported": ["client_secret_basic", "private_key_jwt"],
+        "token_endpoint_auth_signing_alg_values_supported": ["RS384", "ES384"],
+        "jwks_uri": addresses.jwks,
+        "grant_types_supported": ["client_credentials"],
+        "scopes_supported": scopes.advertised(),
+        "response_types_supported": ["code"],
+        "management_endpoint": addresses.manage,
+        "introspection_endpoint": addresses.introspect,
+        "capabilities": ["client-confidential-asymmetric", "client-confidential-symmetric", "permission-v1", "permission-v2"],
+        "code_challenge_methods_supported": ["S256"],
+    }
+
+
+def capability_statement(addresses: Addresses, today: date, *, secure: bool) -> dict[str, Any]:
+    """The statement of the secure or the open surface. Its date is today's, whenever it is asked for."""
+    base = addresses.fhir if secure else addresses.open
+    return {
+        "resourceType": "CapabilityStatement",
+        "url": f"{base}/metadata",
+        "name": "OracleHealthCapabilityStatement",
+        "title": "Oracle Health Capability Statement",
+        "status": "active",
+        "date": today.isoformat(),
+        "publisher": "Oracle Health",
+        "description": _DESCRIPTION,
+        "kind": "instance",
+        "instantiates": ["http://hl7.org/fhir/us/core/CapabilityStatement/us-core-server"],
+        "implementation": {"description": _DESCRIPTION, "url": base},
+        "fhirVersion": "4.0.1",
+        "format": ["json", "application/fhir+json"],
+        "patchFormat": ["application/json-patch+json"],
+        "rest": [
+            {
+                "mode": "server",
+                "documentation": _DESCRIPTION,
+                "security": _security(addresses) if secure else {"cors": True},
+                "resource": [_resource(rule, secure) for rule in RULES.values()],
+                "interaction": [{"code": "batch", "documentation": "Implemented per the specification"}],
+            }
+        ],
+    }
+
+
+def _security(addresses: Addresses) -> dict[str, Any]:
+    uris = {
+        "token": addresses.token,
+        "revoke": addresses.revoke,
+        "authorize": addresses.authorize,
+        "manage": addresses.manage,
+        "introspect": addresses.introspect,
+    }
+    return {
+        "extension": [{"extension": [{"valueUri": uri, "url": name} for name, uri in uris.items()], "url": _OAUTH_URIS}],
+        "cors": True,
+        "service": [
+            {
+                "coding": [{"system": _SECURITY_SERVICE, "code": "SMART-on-FHIR"}],
+                "text": "OAuth2 using SMART-on-FHIR profile (see http://docs.smarthealthit.org/).",
+            }
+        ],
+        "description": "OAuth2 plus SMART extensions",
+    }
+
+
+def _resource(rule: SearchRule, secure: bool) -> dict[str, Any]:
+    writes = WRITES.get(rule.resource_type, ()) if secure else ()
+    resource: dict[str, Any] = {
+        "type": rule.resource_type,
+        "interaction": [{"code": code} for code in ("read", "search-type", *writes)],
+    }
+    if rule.includes:
+        resource["searchInclude"] = [include.value for include in rule.includes]
+    if rule.revincludes:
+        resource["searchRevInclude"] = list(rule.revincludes)
+    resource["searchParam"] = [_search_parameter(parameter) for parameter in rule.parameters]
+    return resource
+
+
+def _search_parameter(parameter: Parameter) -> dict[str, str]:
+    definition = {"definition": parameter.definition} if parameter.definition else {}
+    return {"name": parameter.name, **definition, "type": parameter.kind, "documentation": parameter.about}

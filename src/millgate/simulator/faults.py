@@ -1,0 +1,190 @@
+"""The fault dial: rules that make chosen calls slow, refused, cut short or lost, for tests and demonstrations.
+
+A rule stays until its `count` is used up or it is deleted. All matching latencies add up; of the other kinds the first rule that
+matches acts. See `README.md` for the format.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from email.utils import format_datetime
+from typing import Any, Literal
+
+import msgspec
+
+from millgate.simulator.answers import Answer, gateway, outcome
+
+Kind = Literal["latency", "status", "drop_before", "drop_after", "truncate", "plain_text", "broken_record", "revoke_tokens"]
+Surface = Literal["ehr", "open", "authorization"]
+_HTML = "text/html; charset=utf-8"
+
+
+class Rule(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """One setting of the dial. Everything but `kind` is optional; a call has to fit every criterion that is given."""
+
+    kind: Kind
+    method: str | None = None
+    resource_type: str | None = None
+    path: str | None = None
+    tenant: str | None = None
+    surface: Surface | None = None
+    skip: int = 0
+    count: int | None = None
+    latency_ms: float = 0
+    jitter_ms: float = 0
+    status: int = 500
+    retry_after_s: int | None = None
+    retry_after_form: Literal["seconds", "date"] = "seconds"
+    after_effect: bool = False
+    resource_id: str | None = None
+    client: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.path is not None:
+            re.compile(self.path)
+        if not 200 <= self.status <= 599 or self.skip < 0 or (self.count is not None and self.count < 1):
+            raise ValueError("status must be 200 to 599, skip 0 or more, count 1 or more")
+
+    def is_aimed(self) -> bool:
+        """Whether the rule waits for a certain call instead of acting at once."""
+        return any((self.method, self.resource_type, self.path, self.surface, self.skip, self.count))
+
+
+class Setting:
+    """A rule on the dial with what has come of it so far."""
+
+    __slots__ = ("_path", "hits", "id", "rule", "seen")
+
+    def __init__(self, setting_id: str, rule: Rule) -> None:
+        self.id, self.rule = setting_id, rule
+        self.seen = self.hits = 0
+        self._path = re.compile(rule.path) if rule.path is not None else None
+
+    @property
+    def spent(self) -> bool:
+        return self.rule.count is not None and self.hits >= self.rule.count
+
+    def fits(self, target: Target) -> bool:
+        rule = self.rule
+        return (
+            rule.method in (None, target.method)
+            and rule.resource_type in (None, target.resource_type)
+            and rule.tenant in (None, target.tenant)
+            and rule.surface in (None, target.surface)
+            and (self._path is None or self._path.search(target.path) is not None)
+        )
+
+    def strike(self) -> bool:
+        """Count a call that fits; whether the rule acts on it."""
+        self.seen += 1
+        if self.seen <= self.rule.skip or self.spent:
+            return False
+        self.hits += 1
+        return True
+
+    def shown(self) -> dict[str, Any]:
+        return {"id": self.id, **msgspec.to_builtins(self.rule), "hits": self.hits}
+
+
+class Target(msgspec.Struct, frozen=True):
+    """What of a call the rules look at."""
+
+    method: str
+    path: str
+    surface: str
+    tenant: str | None = None
+    resource_type: str | None = None
+
+
+class FaultDial:
+    """All settings, in the order in which they were made."""
+
+    def __init__(self, seed: int) -> None:
+        self._settings: dict[str, Setting] = {}
+        self._made = 0
+        self._dice = random.Random(seed)
+
+    def add(self, rule: Rule) -> Setting:
+        self._made += 1
+        setting = Setting(f"fault-{self._made}", rule)
+        self._settings[setting.id] = setting
+        return setting
+
+    def remove(self, setting_id: str) -> bool:
+        return self._settings.pop(setting_id, None) is not None
+
+    def clear(self) -> None:
+        self._settings.clear()
+
+    def shown(self) -> list[dict[str, Any]]:
+        return [setting.shown() for setting in self._settings.values()]
+
+    def strike(self, target: Target) -> Struck:
+        """What happens to a call: how long it waits and which other rule acts on it."""
+        latency_s, acting = 0.0, None
+        for setting in self._settings.values() if self._settings else ():
+            if setting.spent or not setting.fits(target):
+                continue
+            if setting.rule.kind == "latency":
+                if setting.strike():
+                    latency_s += max(0.0, setting.rule.latency_ms + self._dice.uniform(-1, 1) * setting.rule.jitter_ms) / 1000
+            elif acting is None and setting.rule.kind != "broken_record" and setting.strike():
+                acting = setting
+        return Struck(latency_s, acting)
+
+    def broken(self, target: Target, records: Sequence[tuple[str, str]]) -> Answer | None:
+        """The 500 that a record without a required field makes of a whole page, if the answer shows such a record."""
+        for setting in self._settings.values() if self._settings else ():
+            if setting.rule.kind != "broken_record" or setting.spent or not setting.fits(target) or not records:
+                continue
+            hit = next((key for key in records if setting.rule.resource_id in (None, key[1])), None)
+            if hit is not None and setting.strike():
+                return outcome(500, "required", severity="fatal", location=f"/f:{hit[0]}/f:status")
+        return None
+
+
+class Struck(msgspec.Struct, frozen=True):
+    """What the dial does to one call."""
+
+    latency_s: float
+    setting: Setting | None
+
+    def kind(self) -> str | None:
+        return self.setting.rule.kind if self.setting is not None else None
+
+
+def status_answer(rule: Rule, now: datetime) -> Answer:
+    """The body that the edge or the server sends with a status: FHIR, HTML, JSON that is not FHIR, or nothing."""
+    answer = _status_body(rule.status)
+    if rule.retry_after_s is not None:
+        when = format_datetime(now + timedelta(seconds=rule.retry_after_s), usegmt=True)
+        answer.headers["Retry-After"] = when if rule.retry_after_form == "date" else str(rule.retry_after_s)
+    return answer
+
+
+def _status_body(status: int) -> Answer:
+    if status == 504:
+        return Answer(504)
+    if status in (502, 503):
+        title = {502: "502 Bad Gateway", 503: "503 Service Temporarily Unavailable"}[status]
+        page = f"<html>\r\n<head><title>{title}</title></head>\r\n<body>\r\n<center><h1>{title}</h1></center>\r\n</body>\r\n</html>\r\n"
+        return Answer(status, page.encode(), _HTML)
+    if status in (401, 403):
+        name = "token-required" if status == 401 else "insufficient-scopes"
+        return gateway(status, f"urn:cerner:error:oauth2:resource-access:{name}").answer
+    known = {
+        423: outcome(423, "lock-error", "the record is being edited"),
+        424: outcome(424, "processing", "a dependent step failed"),
+        429: outcome(429, "throttled", diagnostics="Too Many Requests"),
+    }
+    return known.get(status) or outcome(
+        status, "exception" if status >= 500 else "invalid", severity="fatal" if status >= 500 else "error"
+    )
+
+
+def as_plain_text(answer: Answer) -> Answer:
+    """The same bytes under a media type that they are not."""
+    return Answer(answer.status, answer.body, "text/plain", answer.headers, answer.records)

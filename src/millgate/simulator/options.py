@@ -1,0 +1,113 @@
+"""What a simulator is started with, and how the command line says it."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date
+from pathlib import Path
+
+from millgate.simulator.clients import Client, read_jwks
+
+SECRET_VARIABLE = "MILLGATE_SIMULATOR_CLIENT_SECRET"  # noqa: S105 - the name of a variable
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """Where to listen, which tenants to serve, who is registered.
+
+    `tenants` holds `ID`, `NAME` or `ID=NAME` for each tenant; empty: one, with an id from the seed. `clients` without secret and keys
+    get a secret of their own in each tenant; empty: one client a tenant with an id from the seed. `public_url` is the address that
+    links and discovery show instead of the one that the caller used. `index_directory` keeps the patient indexes on disk.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 0
+    patients: int = 200
+    seed: int = 1
+    tenants: tuple[str, ...] = ()
+    clients: tuple[Client, ...] = field(default=(), repr=False)
+    today: date | None = None
+    public_url: str | None = None
+    index_directory: Path | None = None
+    until_stdin_closes: bool = False
+    json: bool = False
+
+
+def parser(prog: str = "python -m millgate.simulator") -> argparse.ArgumentParser:
+    """The command line, for `--help` as well."""
+    parse = argparse.ArgumentParser(
+        prog=prog, description="A simulated Millennium tenant: FHIR R4 over HTTP, with OAuth, on this machine."
+    )
+    parse.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
+    parse.add_argument("--port", type=int, default=0, help="port to listen on; 0 = any free one (default)")
+    parse.add_argument("--patients", type=int, default=200, help="patients in each hospital (default: %(default)s)")
+    parse.add_argument("--seed", type=int, default=1, help="same seed, same hospital (default: %(default)s)")
+    parse.add_argument(
+        "--tenant", action="append", default=[], metavar="NAME|ID|ID=NAME", help="a tenant to serve; may be repeated"
+    )
+    parse.add_argument("--client", action="append", default=[], metavar="ID", help="a registered client; may be repeated")
+    parse.add_argument(
+        "--client-secret-stdin",
+        action="store_true",
+        help=f"read the first client's secret from the first line of stdin (or set {SECRET_VARIABLE})",
+    )
+    parse.add_argument(
+        "--client-jwks", action="append", default=[], metavar="FILE|ID=FILE", help="public keys of a client that signs assertions"
+    )
+    parse.add_argument(
+        "--client-smart-version", choices=("v1", "v2"), default="v2", help="scopes that clients are registered for"
+    )
+    parse.add_argument("--client-resources", metavar="TYPE,…", help="resource types that clients are let at (default: all)")
+    parse.add_argument(
+        "--today", type=date.fromisoformat, metavar="DATE", help="the day around which the hospital's calendar lies"
+    )
+    parse.add_argument("--public-url", metavar="URL", help="address to show in links instead of the one called")
+    parse.add_argument("--index-directory", type=Path, metavar="DIR", help="keep patient indexes there")
+    parse.add_argument("--json", action="store_true", help="print one JSON line when ready (otherwise a few lines to read)")
+    parse.add_argument("--until-stdin-closes", action="store_true", help="stop when stdin closes, as when a parent process dies")
+    return parse
+
+
+def read_options(arguments: Sequence[str]) -> Options:
+    """The options of a command line; SystemExit with a message for a wrong one."""
+    parse = parser()
+    given = parse.parse_args(arguments)
+    try:
+        clients = _clients(given)
+    except ValueError as error:
+        parse.error(str(error))
+    if given.patients < 1:
+        parse.error("--patients must be 1 or more")
+    return Options(
+        host=given.host,
+        port=given.port,
+        patients=given.patients,
+        seed=given.seed,
+        tenants=tuple(given.tenant),
+        clients=clients,
+        today=given.today,
+        public_url=given.public_url.rstrip("/") if given.public_url else None,
+        index_directory=given.index_directory,
+        until_stdin_closes=given.until_stdin_closes,
+        json=given.json,
+    )
+
+
+def _clients(given: argparse.Namespace) -> tuple[Client, ...]:
+    secret = sys.stdin.readline().rstrip("\r\n") if given.client_secret_stdin else os.environ.get(SECRET_VARIABLE)
+    resources = frozenset(given.client_resources.split(",")) if given.client_resources else None
+    ids = list(dict.fromkeys(given.client))
+    if not ids and (secret or given.client_jwks):
+        raise ValueError("a secret or keys need a --client")
+    clients = {i: Client(i, smart_version=given.client_smart_version, resources=resources) for i in ids}
+    if secret:
+        clients[ids[0]] = replace(clients[ids[0]], secret=secret)
+    for item in given.client_jwks:
+        head, equals, path = item.partition("=")
+        client_id = head if equals and head in clients else ids[0]
+        clients[client_id] = replace(clients[client_id], jwks=read_jwks(Path(path if equals and head in clients else item)))
+    return tuple(clients.values())

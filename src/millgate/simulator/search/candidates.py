@@ -1,0 +1,165 @@
+"""Where the candidates of a search come from: a chart, the patient index, the calendars, or the lists of staff and places."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, time
+
+from millgate.simulator.answers import bad_request
+from millgate.simulator.records import APPOINTMENT_HORIZON, Record, Records
+from millgate.simulator.search.dates import DateValue
+from millgate.simulator.search.matching import at, reference_id
+from millgate.simulator.search.query import Query
+
+MOST_PATIENTS = 1000
+_APPOINTMENT_TYPES = "/codeSet/14249"
+_SCHEDULING_LOCATION = "https://fhir-ehr.cerner.com/r4/StructureDefinition/scheduling-location"
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """How candidates of one resource type are found, and which parameters need no second look after that."""
+
+    find: Callable[[Records, Query], Iterable[Record]]
+    seen_to: frozenset[str]
+
+
+def by_id(records: Records, query: Query, resource_type: str) -> list[Record]:
+    found = (records.read(resource_type, resource_id) for resource_id in query.values("_id"))
+    return [record for record in found if record is not None]
+
+
+def patients(records: Records, query: Query) -> list[Record]:
+    """The patients of the index; one that was combined into another is only to be had by a read."""
+    system, bar, value = (query.first("identifier") or "").rpartition("|")
+    if bar and not value:
+        raise bad_request("identifier must have a value")
+    ids = records.hospital.find_patients(
+        ids=list(query.values("_id")) if "_id" in query.given else None,
+        identifier=(system or None, value) if value else None,
+        name=query.first("name"),
+        family=query.first("family"),
+        given=query.first("given"),
+        birthdate=[(date.prefix or "eq", date.text) for date in query.dates("birthdate")],
+        phone=query.first("phone"),
+        email=query.first("email"),
+        postal_code=query.first("address-postalcode"),
+        gender=(query.first("gender") or "").rpartition("|")[2] or None,
+        exact={name for name, given in query.given.items() if given.modifier == "exact"},
+        limit=MOST_PATIENTS + 1,
+    )
+    found = (records.read("Patient", patient_id) for patient_id in ids)
+    return [
+        r for r in found if r is not None and not any(link.get("type") == "replaced-by" for link in r.resource.get("link", ()))
+    ]
+
+
+def chart(resource_type: str) -> Callable[[Records, Query], list[Record]]:
+    def find(records: Records, query: Query) -> list[Record]:
+        if "_id" in query.given:
+            return by_id(records, query, resource_type)
+        patient = query.first("patient") or query.first("subject")
+        return records.chart(resource_type, patient) if patient else []
+
+    return find
+
+
+def appointments(records: Records, query: Query) -> list[Record]:
+    if "_id" in query.given:
+        return by_id(records, query, "Appointment")
+    start, end = _window(records, query.dates("date") or query.dates("-date-or-req-period"))
+    found: dict[str, Record] = {}
+    for patient_id in query.values("patient"):
+        found |= {record.id: record for record in records.chart("Appointment", patient_id)}
+    for name, resource_type in (("practitioner", "Practitioner"), ("location", "Location")):
+        for resource_id in query.values(name):
+            found |= {record.id: record for record in records.appointments(resource_type, resource_id, start, end)}
+    return list(found.values())
+
+
+def _window(records: Records, dates: Sequence[DateValue]) -> tuple[datetime, datetime]:
+    """The time in which the dates of a query can be true, cut to the years around today."""
+    today = datetime.combine(records.today, time(), UTC)
+    start, end = today - APPOINTMENT_HORIZON, today + APPOINTMENT_HORIZON
+    for date in dates:
+        if date.prefix in ("", "eq", "ge", "gt"):
+            start = max(start, date.span.low)
+        if date.prefix in ("", "eq", "le", "lt"):
+            end = min(end, date.span.high)
+    return start, max(start, end)
+
+
+def slots(records: Records, query: Query) -> list[Record]:
+    """Free slots only, ordered by start, appointment type and location."""
+    if "_id" in query.given:
+        found = by_id(records, query, "Slot")
+    else:
+        lower, upper = query.dates("start")
+        actors, places = set(query.values("schedule.actor")), set(query.values("-location"))
+        schedules = [s for s in _schedules(records, query.values("service-type")) if not actors or actors & _actors(s)]
+        every = (slot for schedule in schedules for slot in records.slots(schedule.id, lower.span.low, upper.span.low))
+        found = [slot for slot in every if not places or slot_location(slot.resource) in places]
+    return sorted((slot for slot in found if slot.resource.get("status") == "free"), key=_slot_order)
+
+
+def _schedules(records: Records, wanted: Sequence[str]) -> list[Record]:
+    own = [token for token in wanted if _APPOINTMENT_TYPES in token]
+    if own and len(own) < len([token for token in wanted if "|" in token]):
+        raise bad_request("service-type must be all standard or all proprietary codes")
+    pairs = [token.rpartition("|")[::2] for token in wanted]
+    return [
+        schedule
+        for schedule in records.all("Schedule")
+        if any(
+            coding.get("code") == code and system in ("", coding.get("system"))
+            for coding in at(schedule.resource, ["serviceType", "coding"])
+            for system, code in pairs
+        )
+    ]
+
+
+def _actors(schedule: Record) -> set[str | None]:
+    return {reference_id(actor) for actor in at(schedule.resource, ["actor"])}
+
+
+def slot_location(slot: dict[str, object]) -> str | None:
+    """The id of the place where a slot is, which stands in an extension."""
+    extensions = (extension for extension in at(slot, ["extension"]) if extension.get("url") == _SCHEDULING_LOCATION)
+    return next((reference_id(extension.get("valueReference")) for extension in extensions), None)
+
+
+def _slot_order(slot: Record) -> tuple[str, str, str, str]:
+    service = next(at(slot.resource, ["serviceType", "coding", "code"]), "")
+    return str(slot.resource["start"]), str(service), slot_location(slot.resource) or "", slot.id
+
+
+def listed(resource_type: str) -> Callable[[Records, Query], list[Record]]:
+    def find(records: Records, query: Query) -> list[Record]:
+        return by_id(records, query, resource_type) if "_id" in query.given else records.all(resource_type)
+
+    return find
+
+
+def organizations(records: Records, query: Query) -> list[Record]:
+    """All organizations; an identifier of a system that no organization has is a 400, as the tenant has it."""
+    system, bar, _ = (query.first("identifier") or "").rpartition("|")
+    known = {value for record in records.all("Organization") for value in at(record.resource, ["identifier", "system"])}
+    if bar and system and system not in known:
+        raise bad_request("identifier system is not supported")
+    return listed("Organization")(records, query)
+
+
+_CHART_KEYS = frozenset({"_id", "patient", "subject"})
+SOURCES: dict[str, Source] = {
+    "Patient": Source(patients, frozenset({"_id"})),
+    "Encounter": Source(chart("Encounter"), _CHART_KEYS),
+    "Observation": Source(chart("Observation"), _CHART_KEYS),
+    "DiagnosticReport": Source(chart("DiagnosticReport"), _CHART_KEYS),
+    "Appointment": Source(appointments, frozenset({"_id", "patient", "practitioner", "location"})),
+    "Schedule": Source(listed("Schedule"), frozenset({"_id"})),
+    "Slot": Source(slots, frozenset({"_id"})),
+    "Practitioner": Source(listed("Practitioner"), frozenset({"_id"})),
+    "Location": Source(listed("Location"), frozenset({"_id"})),
+    "Organization": Source(organizations, frozenset({"_id"})),
+}

@@ -1,0 +1,166 @@
+"""One search from query string to Bundle: candidates, filter, order, pages, links, includes. The rules come from `table`."""
+
+from __future__ import annotations
+
+import uuid
+import zlib
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from millgate.simulator.answers import Answer, Refused, bad_request, fhir, outcome
+from millgate.simulator.records import Record, Records
+from millgate.simulator.search.candidates import MOST_PATIENTS, SOURCES
+from millgate.simulator.search.dates import EARLIEST, LATEST, Span, span_in
+from millgate.simulator.search.matching import SOCIAL_HISTORY, at, in_category, matches, reference_id
+from millgate.simulator.search.paging import Found, PageMemory, Place, lay_out
+from millgate.simulator.search.query import PAGE_CONTEXT, PAGE_DIRECTION, Query, read_query
+from millgate.simulator.search.rules import Include, SearchRule
+
+_STORES = {"laboratory": "staged_lab", "vital-signs": "staged_vital_signs"}
+
+
+class Search:
+    """The searches of one tenant on one surface."""
+
+    def __init__(self, records: Records, memory: PageMemory) -> None:
+        self._records = records
+        self._memory = memory
+
+    def run(self, rule: SearchRule, raw_query: str, base: str, may_read: Callable[[str], None]) -> Answer:
+        """The Bundle for a query string. `base` is the FHIR base of the links; `may_read` refuses a type that the token may not read."""
+        query = read_query(rule, raw_query)
+        if query.page_context is not None and rule.page is not None:
+            place = self._memory.recall(rule.resource_type, query.page_context, rule.page)
+        else:
+            if query.revincludes:
+                may_read("Provenance")
+            place = Place("", self._find(rule, query), 0)
+            if len(place.found.pages) > 1:
+                place = self._memory.remember(place.found)
+        for include in _includes(rule, place.found):
+            for resource_type in include.resource_types:
+                may_read(resource_type)
+        return self._bundle(rule, place, base, raw_query)
+
+    def _find(self, rule: SearchRule, query: Query) -> Found:
+        source = SOURCES[rule.resource_type]
+        hits = [r for r in source.find(self._records, query) if matches(r.resource, query, source.seen_to)]
+        if rule.resource_type == "Patient" and len(hits) > MOST_PATIENTS:
+            raise _too_many()
+        _check_one_patient(rule, query, hits)
+        ordered = _ordered(rule, query, hits)
+        size = (query.count or rule.page.default) if rule.page is not None else len(ordered)
+        return Found(
+            resource_type=rule.resource_type,
+            pages=_pages(rule, ordered, size),
+            kept=query.kept if rule.page is None or rule.page.keeps_parameters else _only_includes(query.kept),
+            includes=query.includes,
+            count=size,
+            store=_STORES.get(
+                query.first("category") or "", "staged_physdoc" if rule.resource_type == "DiagnosticReport" else "staged_lab"
+            ),
+        )
+
+    def _bundle(self, rule: SearchRule, place: Place, base: str, raw_query: str) -> Answer:
+        found = place.found
+        records = [r for r in (self._records.read(rule.resource_type, i) for i in found.pages[place.number]) if r is not None]
+        included = self._included(rule, found, records)
+        bundle: dict[str, Any] = {"resourceType": "Bundle", "id": str(uuid.uuid4()), "type": "searchset"}
+        if rule.total and len(found.pages) == 1:
+            bundle["total"] = len(records)
+        bundle["link"] = self._links(rule, place, f"{base}/{rule.resource_type}", raw_query)
+        entries = [_entry(base, record, "match") for record in records] + [_entry(base, record, "include") for record in included]
+        if entries:
+            bundle["entry"] = entries
+        return fhir(200, bundle, records=[record.key for record in (*records, *included)])
+
+    def _links(self, rule: SearchRule, place: Place, address: str, raw_query: str) -> list[dict[str, str]]:
+        links = [{"relation": "self", "url": f"{address}?{raw_query}" if raw_query else address}]
+        for relation, number, direction in (("next", place.number + 1, "NEXT"), ("previous", place.number - 1, "PREVIOUS")):
+            if rule.page is not None and 0 <= number < len(place.found.pages):
+                token = self._memory.token(rule.page, place, number).replace("=", "%3D")
+                parts = [place.found.kept, f"{PAGE_CONTEXT}={token}", f"{PAGE_DIRECTION}={direction}"]
+                links.append({"relation": relation, "url": f"{address}?{'&'.join(part for part in parts if part)}"})
+        return links
+
+    def _included(self, rule: SearchRule, found: Found, records: Iterable[Record]) -> list[Record]:
+        if not found.includes:
+            return []
+        references = dict.fromkeys(reference_id(record.resource.get("schedule")) for record in records)
+        schedules = [
+            s for s in (self._records.read("Schedule", reference) for reference in references if reference) if s is not None
+        ]
+        included: list[Record] = []
+        if "Slot:schedule" in found.includes:
+            included += schedules
+        if "Schedule:actor:Practitioner" in found.includes:
+            actors = dict.fromkeys(reference_id(actor) for schedule in schedules for actor in at(schedule.resource, ["actor"]))
+            practitioners = (self._records.read("Practitioner", actor) for actor in actors if actor)
+            included += [practitioner for practitioner in practitioners if practitioner is not None]
+        return included
+
+
+def _includes(rule: SearchRule, found: Found) -> list[Include]:
+    return [include for include in rule.includes if include.value in found.includes]
+
+
+def _only_includes(kept: str) -> str:
+    return "&".join(part for part in kept.split("&") if part.startswith("_include="))
+
+
+def _entry(base: str, record: Record, mode: str) -> dict[str, Any]:
+    return {"fullUrl": f"{base}/{'/'.join(record.key)}", "resource": record.body, "search": {"mode": mode}}
+
+
+def _too_many() -> Refused:
+    return Refused(outcome(422, "too-costly", f"the search found more than {MOST_PATIENTS} patients"))
+
+
+def _check_one_patient(rule: SearchRule, query: Query, hits: Sequence[Record]) -> None:
+    """Laboratory results are only found by id when all of them are one patient's."""
+    if rule.resource_type != "Observation" or len(query.values("_id")) < 2:
+        return
+    patients = {reference_id(r.resource.get("subject")) for r in hits if in_category(r.resource, "laboratory")}
+    if len(patients) > 1:
+        raise bad_request("_id must be laboratory results of one patient")
+
+
+def _span(record: Record, *names: str) -> Span | None:
+    return next((span for span in (span_in(record.resource[name]) for name in names if name in record.resource) if span), None)
+
+
+def _ordered(rule: SearchRule, query: Query, hits: Sequence[Record]) -> list[Record]:
+    if rule.order == "newest-first":
+        if "_lastUpdated" in query.given:
+            return sorted(hits, key=lambda r: (_last_updated(r), r.id), reverse=True)
+        return sorted(hits, key=lambda r: (_newest(r), r.id), reverse=True)
+    if rule.order == "oldest-first-unsorted-inside":
+        return sorted(hits, key=lambda r: ((span.low if (span := _span(r, "period")) else LATEST), r.id))
+    if rule.order == "start":
+        return sorted(hits, key=lambda r: ((span.low if (span := _span(r, "start", "requestedPeriod")) else LATEST), r.id))
+    return list(hits)
+
+
+def _newest(record: Record) -> Any:
+    span = _span(record, "effectiveDateTime", "effectivePeriod", "issued")
+    return span.low if span and span.low != EARLIEST else (span.high if span else EARLIEST)
+
+
+def _last_updated(record: Record) -> Any:
+    span = span_in(record.resource.get("meta", {}).get("lastUpdated"))
+    return span.low if span else EARLIEST
+
+
+def _pages(rule: SearchRule, ordered: Sequence[Record], size: int) -> tuple[tuple[str, ...], ...]:
+    """The hits on pages. All social history stands on page one, whatever its size; encounters have no order inside a page."""
+    history = rule.resource_type == "Observation"
+    on_first = [r.id for r in ordered if history and in_category(r.resource, SOCIAL_HISTORY)]
+    apart = set(on_first)
+    others = [r.id for r in ordered if r.id not in apart]
+    pages = lay_out(others, on_first, size, uneven=rule.page is not None and rule.page.uneven)
+    if on_first:
+        place = {r.id: number for number, r in enumerate(ordered)}
+        pages = (tuple(sorted(pages[0], key=lambda i: place[i])), *pages[1:])
+    if rule.order == "oldest-first-unsorted-inside":
+        pages = tuple(tuple(sorted(page, key=lambda i: zlib.crc32(i.encode()))) for page in pages)
+    return pages
