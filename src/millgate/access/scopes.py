@@ -245,7 +245,7 @@ def _conditions(query: str | None) -> Conditions:
         pairs = parse_qsl(query, keep_blank_values=True, strict_parsing=True, errors="strict")
     except (ValueError, UnicodeDecodeError) as problem:
         raise ValueError("the query part reads parameter=value&parameter=value") from problem
-    if any(not parameter or not value for parameter, value in pairs):
+    if not pairs or any(not parameter or not value for parameter, value in pairs):
         raise ValueError("the query part needs a parameter and a value on each side of the equals sign")
     if len({parameter for parameter, _ in pairs}) < len(pairs):
         raise ValueError("the query part names a parameter at most once")
