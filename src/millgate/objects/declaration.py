@@ -33,7 +33,7 @@ class Context:
     `reference` says where exactly (default: `Type/id`), `received_at` is an instant as text, `time_zone` the tenant's IANA
     name. `base_url` is the tenant's FHIR base (references to another base keep their whole URL as id), `content_url` the
     gateway's own address for attachments (without it they have no `url`), and `included` holds resources that came beside
-    this one, by `Type/id`.
+    this one, by `Type/id`; `urns` says which `Type/id` the URNs of the same Bundle stand for.
     """
 
     tenant: str | None
@@ -45,6 +45,7 @@ class Context:
     base_url: str | None = None
     content_url: str | None = None
     included: Mapping[str, Resource] = field(default_factory=dict)
+    urns: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from millgate.canonical.absent import extension_reason
 from millgate.canonical.extensions import CONTACT_POINT_EXTENSION, extension_of
+from millgate.canonical.identifiers import identifier_type
 from millgate.canonical.references import ParsedReference, parse_reference
 from millgate.objects.concepts import concept, concept_of
 from millgate.objects.names import object_name
@@ -18,7 +19,6 @@ from millgate.objects.primitives import decimal, flag, member, members, moment, 
 from millgate.objects.shared import (
     Address,
     Attachment,
-    Code,
     ContactPoint,
     Identifier,
     Name,
@@ -32,12 +32,7 @@ from millgate.objects.shared import (
     Reference,
     SampledData,
 )
-from millgate.terminology import (
-    canonical_system,
-    identifier_type_of_code,
-    identifier_type_of_system,
-    identifier_type_of_text,
-)
+from millgate.terminology import canonical_system
 
 Read = TypeVar("Read")
 
@@ -156,6 +151,8 @@ def reference(element: dict[str, Any], field: str, notes: Notes) -> Reference | 
             return None
         return Reference(object=object_name(hint), display=display)
     parsed = parse_reference(literal, hint)
+    if parsed is not None and parsed.urn is not None:
+        parsed = _resolved(parsed, hint, notes)
     if parsed is None:
         notes.invalid(field, "a reference such as Type/id")
         return Reference(object=object_name(hint), display=display) if display is not None else None
@@ -189,6 +186,12 @@ def own_words(resource: dict[str, Any]) -> str | None:
     return None
 
 
+def _resolved(parsed: ParsedReference, hint: str | None, notes: Notes) -> ParsedReference:
+    """What a URN points to within the same Bundle, or the URN itself."""
+    target = notes.context.urns.get(parsed.urn or "")
+    return (parse_reference(target, hint) if target is not None else None) or parsed
+
+
 def _id_of(parsed: ParsedReference, literal: str, field: str, notes: Notes) -> str | None:
     if parsed.urn is not None:
         return parsed.urn
@@ -212,6 +215,8 @@ def reference_id_of(source: dict[str, Any], key: str, expected: str, field: str,
         return None
     hint = element.get("type")
     parsed = parse_reference(literal, hint if hint.__class__ is str else expected)
+    if parsed is not None and parsed.urn is not None:
+        parsed = _resolved(parsed, expected, notes)
     if parsed is None or parsed.resource_type != expected or parsed.contained is not None:
         notes.warn("unexpected_reference", field, f"It does not point to one {expected} by its id; it is not shown.")
         return None
@@ -235,11 +240,14 @@ def reference_ids(source: dict[str, Any], key: str, expected: str, field: str, n
 
 def identifier(element: dict[str, Any], field: str, notes: Notes) -> Identifier | None:
     """The Identifier with its type as a code of v2 table 0203 (or FIN), as far as its coding, text or system tells it."""
-    kind, label = _identifier_type(element, field, notes)
+    kind = concept_of(element, "type", field + ".type", notes)
+    codings = kind.codings if kind is not None else ()
+    words = kind.text if kind is not None else None
     system = text(element, "system", field + ".system", notes)
+    pairs = [(each.system, each.code) for each in codings if each.system is not None and each.code is not None]
     found = Identifier(
-        type=kind or (identifier_type_of_system(system) if system is not None else None),
-        label=label,
+        type=identifier_type(pairs, words, system),
+        label=words or next((each.display for each in codings if each.display), None),
         system=system,
         value=text(element, "value", field + ".value", notes),
         use=text(element, "use", field + ".use", notes),
@@ -253,22 +261,6 @@ def identifier(element: dict[str, Any], field: str, notes: Notes) -> Identifier 
 
 
 _NO_IDENTIFIER = Identifier()
-
-
-def _identifier_type(element: dict[str, Any], field: str, notes: Notes) -> tuple[str | None, str | None]:
-    """The type's code and the source's words for it; Millennium's own code goes before the standard one."""
-    kind: Code | None = concept_of(element, "type", field + ".type", notes)
-    if kind is None:
-        return None, None
-    found = [
-        identifier_type_of_code(coding.system, coding.code)
-        for coding in kind.codings
-        if coding.system is not None and coding.code is not None
-    ]
-    known = [code for code in found if code is not None]
-    special = "FIN" if "FIN" in known else known[0] if known else None
-    words = kind.text or next((coding.display for coding in kind.codings if coding.display), None)
-    return special or (identifier_type_of_text(words) if words is not None else None), words
 
 
 def name(element: dict[str, Any], field: str, notes: Notes) -> Name | None:
@@ -334,7 +326,7 @@ def note(element: dict[str, Any], field: str, notes: Notes) -> Note | None:
 _NO_NOTE = Note()
 
 
-def attachment(element: dict[str, Any], field: str, notes: Notes, url: str | None = None) -> Attachment | None:
+def attachment(element: dict[str, Any], field: str, notes: Notes, url: str | None = None) -> Attachment:
     """The Attachment; its content is fetched through the given URL of the gateway, and never shown inline."""
     return Attachment(
         content_type=text(element, "contentType", field + ".content_type", notes),
