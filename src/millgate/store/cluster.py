@@ -96,21 +96,33 @@ class Cluster:
                 os.close(users)
 
     def _ensure(self, timeout_s: float) -> None:
-        self._socket_dir = self._server.start(timeout_s).socket_dir
-        try:
-            psycopg.connect(self.url, connect_timeout=10).close()
-        except psycopg.OperationalError:
-            self._make_database()
+        """A server that answers, with Millgate's database in it; one that is just dying is waited for and started again."""
+        deadline = time.monotonic() + timeout_s
+        while True:
+            self._socket_dir = self._server.start(max(deadline - time.monotonic(), 1.0)).socket_dir
+            if _answers(self.url):
+                return
+            try:
+                return self._make_database()
+            except psycopg.OperationalError as error:
+                if time.monotonic() > deadline:
+                    raise TryLater("store_unavailable", f"the embedded PostgreSQL does not answer; see {self._server.log}") from error
+                time.sleep(0.02)
 
     def _make_database(self) -> None:
-        try:
-            with psycopg.connect(self.superuser_url, autocommit=True, connect_timeout=10) as connection:
-                if not connection.execute("SELECT FROM pg_roles WHERE rolname = %s", [NAME]).rowcount:
-                    connection.execute(f"CREATE ROLE {NAME} LOGIN".encode())
-                if not connection.execute("SELECT FROM pg_database WHERE datname = %s", [NAME]).rowcount:
-                    connection.execute(f"CREATE DATABASE {NAME} OWNER {NAME}".encode())
-        except psycopg.Error as error:
-            raise TryLater("store_unavailable", f"the embedded PostgreSQL cannot make its database: {error}") from error
+        with psycopg.connect(self.superuser_url, autocommit=True, connect_timeout=10) as connection:
+            if not connection.execute("SELECT FROM pg_roles WHERE rolname = %s", [NAME]).rowcount:
+                connection.execute(f"CREATE ROLE {NAME} LOGIN".encode())
+            if not connection.execute("SELECT FROM pg_database WHERE datname = %s", [NAME]).rowcount:
+                connection.execute(f"CREATE DATABASE {NAME} OWNER {NAME}".encode())
+
+
+def _answers(url: str) -> bool:
+    try:
+        psycopg.connect(url, connect_timeout=10).close()
+    except psycopg.OperationalError:
+        return False
+    return True
 
 
 def _prepared(data_dir: Path, account: Account | None) -> Path:

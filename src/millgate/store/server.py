@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -203,6 +204,8 @@ class Server:
         for way, share in ((signal.SIGINT, 0.8), (signal.SIGQUIT, 0.2)):
             _send(found.pid, way)
             if _wait(lambda: not _serves(found.pid, self.directory), timeout_s * share):
+                with suppress(OSError):  # not ours, not empty, or gone
+                    Path(found.socket_dir).rmdir()
                 return
         raise TryLater("store_unavailable", f"the embedded PostgreSQL (process {found.pid}) does not stop; see {self.log}")
 
