@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import msgspec
 import structlog
-from litestar import Request
+from litestar import Request, Response
 from litestar.response.base import ASGIResponse
 
 from millgate.access.parties import Client, Session
@@ -240,3 +240,11 @@ def plain_reply(request: Request[Any, Any, Any], outcome: Reply | GatewayError) 
     """An answer of a door that nobody has to be let in through, and that shows nothing of a patient."""
     asked = read_headers(request.scope)
     return _send(_refusal(outcome, asked.request_id) if isinstance(outcome, GatewayError) else outcome, asked.request_id)
+
+
+def refusal_response(request: Request[Any, Any, Any], error: GatewayError) -> Response[bytes]:
+    """A refusal that came before any door: no such path, a method that is not taken, a body that is too large."""
+    asked = read_headers(request.scope)
+    reply = _refusal(error, asked.request_id)
+    headers = {**dict(reply.headers), **dict(_ALWAYS), "x-request-id": asked.request_id}
+    return Response(reply.body, status_code=reply.status, media_type=reply.media_type, headers=headers)

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from litestar.datastructures import ResponseHeader
 from litestar.openapi.datastructures import ResponseSpec
-from litestar.openapi.spec import OpenAPIMediaType, Operation, Parameter, RequestBody, Schema
+from litestar.openapi.spec import OpenAPIMediaType, OpenAPIResponse, Operation, Parameter, RequestBody, Schema
 from litestar.openapi.spec.enums import OpenAPIType
 from msgspec import Meta
 
@@ -127,7 +127,7 @@ def one_operation(declaration: Declaration) -> type[Operation]:
 
 def _describe_answer(operation: Operation, told: str, fhir_told: str) -> None:
     answer = (operation.responses or {}).get("200")
-    if answer is None:
+    if not isinstance(answer, OpenAPIResponse):
         return
     answer.description = told
     if isinstance(answer.content, dict):
@@ -199,3 +199,11 @@ def write_operation(form: type[msgspec.Struct]) -> type[Operation]:
             ]
 
     return WriteOperation
+
+
+@dataclass
+class AnswersNothing(Operation):
+    """The operation of a route that answers 204 only."""
+
+    def __post_init__(self) -> None:
+        (self.responses or {}).pop("200", None)

@@ -22,7 +22,6 @@ SERVED = {
     "swagger-ui-standalone-preset.js": "text/javascript",
     "swagger-ui.css": "text/css",
 }
-CONTENT_POLICY = "default-src 'none'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'"
 
 DESCRIPTION = """One clean API over an Oracle Health (Cerner) Millennium EHR.
 

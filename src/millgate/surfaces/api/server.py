@@ -9,14 +9,13 @@ from typing import Any
 
 import structlog
 import uvicorn
-from litestar import Litestar, Request
+from litestar import Litestar, Request, Response
 from litestar.exceptions import HTTPException
-from litestar.response.base import ASGIResponse
 
 from millgate.app import App
 from millgate.errors import CallOperator, GatewayError
 from millgate.surfaces.api import operating, reading, reference, sessions, writing
-from millgate.surfaces.api.door import Door, plain_reply
+from millgate.surfaces.api.door import Door, refusal_response
 from millgate.surfaces.api.problems import gateway_error_of
 
 log = structlog.get_logger(__name__)
@@ -43,17 +42,17 @@ def create_api(app: App) -> Litestar:
     )
 
 
-def _refuse(request: Request[Any, Any, Any], error: GatewayError) -> ASGIResponse:
-    return plain_reply(request, error)
+def _refuse(request: Request[Any, Any, Any], error: GatewayError) -> Response[bytes]:
+    return refusal_response(request, error)
 
 
-def _refuse_framework(request: Request[Any, Any, Any], error: HTTPException) -> ASGIResponse:
-    return plain_reply(request, gateway_error_of(error))
+def _refuse_framework(request: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
+    return refusal_response(request, gateway_error_of(error))
 
 
-def _fail(request: Request[Any, Any, Any], error: Exception) -> ASGIResponse:
+def _fail(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
     log.error("request failed", exception=type(error).__name__)
-    return plain_reply(request, GatewayError("internal_error", "The gateway failed; quote the request id."))
+    return refusal_response(request, GatewayError("internal_error", "The gateway failed; quote the request id."))
 
 
 class Server:
@@ -67,6 +66,7 @@ class Server:
             log_config=None,
             access_log=False,
             server_header=False,
+            proxy_headers=False,
             date_header=True,
             timeout_graceful_shutdown=STOP_SECONDS,
             timeout_keep_alive=75,

@@ -14,7 +14,7 @@ from msgspec import Meta
 from millgate.access.parties import Session
 from millgate.flow.read import instant
 from millgate.surfaces.api.door import Asked, Door, Reply, Seen, read_body
-from millgate.surfaces.api.openapi import body_operation, refusals
+from millgate.surfaces.api.openapi import AnswersNothing, body_operation, refusals
 
 NO_STORE = ("cache-control", "no-store")
 
@@ -25,8 +25,8 @@ class AuthenticateRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=Tru
     tenant: Annotated[str, Meta(description="Short name of the tenant.", min_length=1, max_length=200)]
     persona: Annotated[Literal["system"], Meta(description="`system`: no user takes part.")] = "system"
     scopes: Annotated[
-        tuple[Annotated[str, Meta(min_length=1, max_length=1024)], ...] | None,
-        Meta(description="SMART scopes, v1 or v2; left out: all that client and tenant allow.", min_length=1, max_length=500),
+        Annotated[tuple[Annotated[str, Meta(min_length=1, max_length=1024)], ...], Meta(min_length=1, max_length=500)] | None,
+        Meta(description="SMART scopes, v1 or v2; left out: all that client and tenant allow."),
     ] = None
 
 
@@ -104,8 +104,9 @@ def routes(door: Door) -> list[HTTPRouteHandler]:
 
     @delete(
         "/session",
-        status_code=204,
+        status_code=200,  # the framework refuses a response object under 204; the handler answers with 204 itself
         operation_id="end_session",
+        operation_class=AnswersNothing,
         tags=["Session"],
         summary="End the session",
         responses={204: ResponseSpec(None, description="The session has ended."), **refusals((401, 405, 500, 503))},

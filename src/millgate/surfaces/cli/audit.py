@@ -26,11 +26,13 @@ Examples:
 """
 VERIFY = """Prove that no row was changed, moved or removed. Exit status 0 if the chain is whole, 1 if not.
 
-Note the head (--json prints it) somewhere else: with `--head`, a later check also proves that nothing was cut off since.
+Note the head that it prints (rows:hash) somewhere else: with --head, a later check also proves that the chain still goes through it.
 
 Examples:
 
     millgate audit verify
+
+    millgate audit verify --head 1200:5f0c…
 
     millgate audit verify --json
 """
@@ -97,6 +99,7 @@ def list_rows(
 @app.command("verify", help=VERIFY)
 @command
 def verify(
+    head: Annotated[str | None, typer.Option("--head", metavar="ROWS:HASH", help="A head that was noted before.")] = None,
     data_dir: DataDir = None,
     database_url: DatabaseUrl = None,
     as_json: AsJson = False,
@@ -104,7 +107,8 @@ def verify(
     """Check the chain."""
 
     async def work(app: App) -> Verification:
-        return await app.store.audit.verify()
+        found = await app.store.audit.verify()
+        return await _through(app, found, head) if head and found.ok else found
 
     found = with_app(settings_of(data_dir, database_url), work)
     if as_json:
@@ -112,7 +116,7 @@ def verify(
             {"ok": found.ok, "rows": found.rows, "head": found.head, "first_bad_seq": found.first_bad_seq, "reason": found.reason}
         )
     elif found.ok:
-        say(f"whole: {found.rows} rows, head {found.head}")
+        say(f"whole: {found.rows} rows; head {found.rows}:{found.head}")
     else:
         say(f"BROKEN at row {found.first_bad_seq}: {found.reason}. Keep the database as it is, and compare it with a backup.")
     raise SystemExit(0 if found.ok else 1)
@@ -131,6 +135,24 @@ def export(data_dir: DataDir = None, database_url: DatabaseUrl = None) -> None:
             sys.stdout.write(json.encode(event).decode() + "\n")
 
     with_app(settings_of(data_dir, database_url), lambda app: app.operate("export", "audit", lambda: write(app)))
+
+
+async def _through(app: App, found: Verification, head: str) -> Verification:
+    """The same finding, or that the chain does not go through a head that was noted before."""
+    from dataclasses import replace
+
+    rows, _, digest = head.partition(":")
+    if not rows.isdecimal() or int(rows) < 1:
+        return replace(found, ok=False, reason=f"{head!r} is not a head that `millgate audit verify` prints (rows:hash)")
+    at = await app.store.audit.list(before=int(rows) + 1, limit=1)
+    if at and at[0].seq == int(rows) and at[0].hash.hex() == digest:
+        return found
+    return replace(
+        found,
+        ok=False,
+        first_bad_seq=min(int(rows), found.rows + 1),
+        reason="the chain does not go through the head noted before",
+    )
 
 
 def _row(recorded: Recorded) -> dict[str, Any]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from millgate.surfaces.cli.output import command, print_json, say
+from millgate.surfaces.cli.output import command, say
 
 HELP = """Turn files into objects, without a server or a database.
 
@@ -39,6 +40,7 @@ def convert(
 ) -> None:
     """Convert files and print a JSON line for each."""
     from millgate.canonical import dates
+    from millgate.canonical.json import encode
     from millgate.objects.convert import PATHWAYS
 
     if pathway not in PATHWAYS:
@@ -49,7 +51,7 @@ def convert(
     worst = 0
     for name in files:
         line, status = _convert_one(name, pathway, fhir, time_zone)
-        print_json(line)
+        sys.stdout.buffer.write(encode(line) + b"\n")
         worst = max(worst, status)
     raise SystemExit(worst)
 
@@ -73,8 +75,6 @@ def _convert_one(name: str, pathway: str, fhir: bool, time_zone: str | None) -> 
 
 
 def _read(name: str) -> bytes:
-    import sys
-
     if name == "-":
         return sys.stdin.buffer.read(LARGEST_BYTES + 1)
     with Path(name).open("rb") as file:

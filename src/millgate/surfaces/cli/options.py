@@ -26,15 +26,23 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")
 
 
 def settings_of(data_dir: str | None, database_url: str | None = None, **more: object) -> Settings:
-    """The settings in force, the command line's last."""
-    return read_settings({"data_dir": data_dir, "database_url": database_url, **more})
+    """The settings in force, the command line's last; the log is set up by them."""
+    from millgate.surfaces.cli import logs
+
+    settings = read_settings({"data_dir": data_dir, "database_url": database_url, **more})
+    logs.configure(settings.log_level)
+    return settings
 
 
 def with_app(settings: Settings, work: Callable[[App], Awaitable[Result]]) -> Result:
-    """Open the App for one piece of work, and close it behind."""
+    """Open the App for one piece of work, and close it behind. A command for people logs warnings only."""
     import asyncio
 
     from millgate.app import App
+    from millgate.surfaces.cli import logs
+
+    if settings.log_level == "info":
+        logs.configure("warning")
 
     async def run() -> Result:
         async with App.opened(settings) as app:

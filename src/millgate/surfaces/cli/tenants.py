@@ -183,7 +183,7 @@ async def _facts(app: App, name: str) -> dict[str, Any]:
     tenant = await app.store.tenants.get(name)
     if tenant is None:
         raise FixRequest("not_found", f"There is no tenant {name!r}; `millgate tenants list` names them.")
-    personas = list(await app.store.tenants.personas(name))
+    personas: list[str] = [*await app.store.tenants.personas(name)]
     types = await app.bookable.of(name)
     return {
         "name": tenant.name,

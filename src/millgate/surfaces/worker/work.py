@@ -1,28 +1,23 @@
-"""The durable worker inside a process: started, stopped, and awaited; the jobs themselves are the store's and the flow's."""
+"""The durable worker inside a process: started, awaited, stopped; the jobs themselves are the store's."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-
-import structlog
 
 from millgate.app import App
-
-log = structlog.get_logger(__name__)
+from millgate.store.jobs import run_worker, stop
 
 
 class Worker:
-    """Runs the store's durable jobs until it is stopped; what is under way is finished first."""
+    """Carries out the store's durable jobs until it is stopped; what is under way may end first."""
 
     def __init__(self, app: App) -> None:
         self._app = app
-        self._stopping = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
         """Begin to work, inside the running loop."""
-        self._task = asyncio.create_task(self._app.store.jobs.run(self._stopping), name="worker")
+        self._task = asyncio.create_task(run_worker(self._app.store), name="worker")
 
     async def wait(self) -> None:
         """Return when the worker has ended."""
@@ -30,8 +25,6 @@ class Worker:
             await asyncio.wait([self._task])
 
     async def stop(self) -> None:
-        """Let the current jobs finish, then end."""
-        self._stopping.set()
+        """Begin no new job, let the running ones end, then return."""
         if self._task is not None:
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+            await stop(self._task)

@@ -1,0 +1,245 @@
+"""`millgate demo`: a simulated hospital and a gateway in front of it, on an embedded database, in one process tree."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import msgspec
+import typer
+
+from millgate.surfaces.cli.output import command, print_json, say
+
+if TYPE_CHECKING:
+    from millgate.app import App
+
+HELP = """Try all of it: a simulated Millennium hospital, and a gateway in front of it.
+
+Prints the addresses, an API key and four curl lines that work as pasted; with --json, one line
+`{gateway, simulator, api_key, tenant, data_dir, pid}`. Without --data-dir, everything is gone when it stops (SIGTERM or Ctrl-C).
+
+Examples:
+
+    millgate demo
+
+    millgate demo --patients 5000 --seed 7 --data-dir ./demo
+
+    millgate demo --json --port 0 --simulator-port 0
+"""
+
+TENANT = "sandbox"
+START_SECONDS = 120
+
+
+@dataclass(frozen=True, slots=True)
+class Hospital:
+    """The simulator's own report of itself."""
+
+    url: str
+    tenant: dict[str, Any]
+
+
+@command
+def demo(
+    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="The gateway's port; 0 takes any free one.")] = 8080,
+    simulator_port: Annotated[
+        int, typer.Option("--simulator-port", min=0, max=65535, help="The simulator's port; 0 takes any.")
+    ] = 0,
+    data_dir: Annotated[
+        str | None, typer.Option("--data-dir", metavar="FOLDER", help="Keep the data here; else it is temporary.")
+    ] = None,
+    patients: Annotated[int, typer.Option("--patients", min=1, max=1_000_000, help="How many patients the hospital has.")] = 200,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Same seed, same hospital.")] = 1,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON line, for scripts.")] = False,
+) -> None:
+    """Run until a signal comes."""
+    from millgate.surfaces.cli.serve import use_fast_loop
+
+    use_fast_loop()
+    with _folder(data_dir) as folder:
+        asyncio.run(_run(port, simulator_port, folder, patients, seed, as_json))
+    say("stopped")
+
+
+@contextlib.contextmanager
+def _folder(data_dir: str | None) -> Any:
+    """The data directory: the one given, or a temporary one that is removed at the end."""
+    if data_dir is not None:
+        yield Path(data_dir).expanduser().absolute()
+        return
+    folder = tempfile.mkdtemp(prefix="millgate-")
+    try:
+        yield Path(folder)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+async def _run(port: int, simulator_port: int, folder: Path, patients: int, seed: int, as_json: bool) -> None:
+    from millgate.app import App
+    from millgate.surfaces.api.server import Server
+    from millgate.surfaces.cli.options import settings_of
+    from millgate.surfaces.cli.serve import first_of, stop_signals
+    from millgate.surfaces.worker.work import Worker
+
+    stopping = stop_signals()
+    settings = settings_of(str(folder), None, port=port, host="127.0.0.1")
+    settings = msgspec.structs.replace(settings, database_url=None, master_key=None, master_key_file=None)
+    if not as_json:
+        say(f"starting a hospital of {patients} patients and the gateway …")
+    async with _simulator(simulator_port, patients, seed) as (process, hospital), App.opened(settings) as app:
+        key = await _connect(app, hospital)
+        server, worker = Server(app), Worker(app)
+        try:
+            await server.start()
+            worker.start()
+            if as_json:
+                print_json(_line(server.url, hospital.url, key, folder))
+            else:
+                await _introduce(app, server.url, hospital, key, folder)
+            await first_of(stopping, server.wait(), process.wait())
+            if not stopping.is_set():
+                say("the simulator stopped by itself")
+        finally:
+            await server.stop()
+            await worker.stop()
+
+
+def _line(gateway: str, simulator: str, key: str, folder: Path) -> dict[str, Any]:
+    return {
+        "gateway": gateway,
+        "simulator": simulator,
+        "api_key": key,
+        "tenant": TENANT,
+        "data_dir": str(folder),
+        "pid": os.getpid(),
+    }
+
+
+@asynccontextmanager
+async def _simulator(port: int, patients: int, seed: int) -> AsyncIterator[tuple[asyncio.subprocess.Process, Hospital]]:
+    """The simulator in a process of its own, which ends when ours does, however ours ends."""
+    from millgate.errors import CallOperator
+
+    arguments = ["--port", str(port), "--patients", str(patients), "--seed", str(seed), "--json", "--until-stdin-closes"]
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "millgate.simulator",
+        *arguments,
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        start_new_session=True,  # Ctrl-C is ours to hand on
+        limit=4 * 1024 * 1024,
+    )
+    assert process.stdout is not None and process.stdin is not None  # noqa: S101, PT018 - both are pipes
+    try:
+        line = await asyncio.wait_for(process.stdout.readline(), START_SECONDS)
+        if not line:
+            raise CallOperator(
+                "invalid_setting", "The simulator did not start; choose another --simulator-port (0 takes any free one)."
+            )
+        report = msgspec.json.decode(line)
+        yield process, Hospital(report["simulator"], report["tenants"][0])
+    finally:
+        process.stdin.close()
+        try:
+            await asyncio.wait_for(process.wait(), 10)
+        except TimeoutError:
+            process.kill()
+            await process.wait()
+
+
+async def _connect(app: App, hospital: Hospital) -> str:
+    """Register the hospital as a tenant, as an operator would, and make an API client; its key."""
+    from millgate.access.parties import ServiceType
+    from millgate.surfaces.cli.registration import Given
+
+    told = hospital.tenant
+    types = [ServiceType(one["system"], one["code"], one.get("display"), "operator") for one in told["service_types"]]
+    given = Given(
+        name=TENANT,
+        fhir_base=told["fhir_base"],
+        time_zone=told["time_zone"],
+        client_id=told["client_id"],
+        method="client_secret_basic",
+        scope_form="v2",
+        credential=told["client_secret"].encode(),
+        key_id=None,
+        algorithm=None,
+        service_types=tuple(types),
+    )
+    await app.operate("add", "tenant", lambda: given.keep(app), tenant=TENANT)
+    scopes = ("system/*.cruds", "operator")
+    _, key = await app.operate("create", "client", lambda: app.store.clients.create("demo", tenants=(TENANT,), scopes=scopes))
+    return key
+
+
+async def _introduce(app: App, url: str, hospital: Hospital, key: str, folder: Path) -> None:
+    """The addresses, the key, and four curl lines with ids that are there."""
+    patient, slot = await _someone(url, key, app)
+    now = app.now()
+    bearer, as_session = f"-H 'Authorization: Bearer {key}'", '-H "Authorization: Bearer $TOKEN"'
+    as_json = "-H 'Content-Type: application/json'"
+    token = """sed -E 's/.*"session_token":"([^"]+)".*/\\1/'"""
+    find = f"family={patient['family']}&birth_date={patient['birth_date']}"
+    labs = f"patient_id={patient['id']}&category=laboratory&limit=5"
+    booking = f'{{"slot_id": "{slot}", "patient_id": "{patient["id"]}", "reason": "Follow-up visit"}}'
+    lines = [
+        f"Millgate    {url}  (reference: {url}/docs)",
+        f"simulator   {hospital.url}  ({hospital.tenant['name']}, {hospital.tenant['time_zone']})",
+        f"data        {folder}",
+        f"API key     {key}",
+        "",
+        "1. Authenticate",
+        f"""   TOKEN=$(curl -s {url}/authenticate {bearer} {as_json} -d '{{"tenant": "{TENANT}"}}' | {token})""",
+        "2. Find a patient",
+        f"""   curl -s "{url}/patients?{find}" {as_session}""",
+        "3. List labs",
+        f"""   curl -s "{url}/observations?{labs}" {as_session}""",
+        "4. Book an appointment",
+        f"""   curl -s {url}/create_appointment {as_session} {as_json} -H 'Idempotency-Key: demo-{now:%H%M%S}' -d '{booking}'""",
+        "",
+        "Ctrl-C stops it.",
+    ]
+    typer.echo("\n".join(lines))
+
+
+async def _someone(url: str, key: str, app: App) -> tuple[dict[str, str], str]:
+    """A patient with labs, and a free slot, found through the gateway's own door."""
+    import aiohttp
+
+    async with aiohttp.ClientSession(url) as http:
+
+        async def ask(path: str, **query: str) -> Any:
+            async with http.get(path, params=query, headers={"Authorization": f"Bearer {token}"}) as answer:
+                return await answer.json(content_type=None)
+
+        async with http.post("/authenticate", json={"tenant": TENANT}, headers={"Authorization": f"Bearer {key}"}) as answer:
+            token = (await answer.json(content_type=None)).get("session_token", "")
+        patient = await _with_labs(ask)
+        now = app.now()
+        window = {"from": f"{now:%Y-%m-%dT%H:%M:%SZ}", "to": f"{now + timedelta(days=14):%Y-%m-%dT%H:%M:%SZ}"}
+        slots = await ask("/slots", **window)
+    return patient, next((one["id"] for one in slots.get("data", [])), "")
+
+
+async def _with_labs(ask: Callable[..., Awaitable[Any]]) -> dict[str, str]:
+    """A patient who can be found by family name and birth date, and has labs; empty strings where there is none."""
+    for beginning in ("Ma", "Jo", "Wi", "Sa", "Ha", "Be", "Ro", "Ca", "Lo", "Ch"):
+        for one in (await ask("/patients", family=beginning)).get("data", []):
+            family, born = one.get("name", {}).get("family", ""), one.get("birth_date", "")
+            if not family.isalpha() or not family.isascii() or len(born) != 10:
+                continue
+            if (await ask("/observations", patient_id=one["id"], category="laboratory", limit="5")).get("data"):
+                return {"id": one["id"], "family": family, "birth_date": born}
+    return {"id": "", "family": "", "birth_date": ""}
