@@ -193,6 +193,8 @@ class Transport:
                 cookie_jar=aiohttp.DummyCookieJar(),  # a cookie of one tenant must never reach another
                 trust_env=False,
             )
+            # The library would repeat GET, PUT and DELETE by itself after a drop: unrecorded, and for a write not safe.
+            self._session._retry_connection = False
         return self._session
 
 
