@@ -26,7 +26,7 @@ LAUNCH = Path(__file__).resolve().parent.parent / "src" / "millgate" / "store" /
 @contextmanager
 def running(*, password: str) -> Iterator[str]:
     """Start a server in a folder of its own; its URL, as a superuser; stopped and removed at the end."""
-    folder = Path(tempfile.mkdtemp(prefix="postgresql-", dir="/tmp"))  # noqa: S108 - its account has to reach it
+    folder = Path(tempfile.mkdtemp(prefix="postgresql-", dir="/tmp"))  # its account has to reach it
     account = other_account()
     if account:
         os.chown(folder, account.uid, account.gid)
