@@ -35,7 +35,9 @@ from millgate.pathways.http import Answer, OutcomeUnknown, Transport, check_addr
 from millgate.pathways.tokens import TokenBook
 
 DISCOVERY_LIFE: Final = timedelta(hours=1)
+BETWEEN_FAILED_DISCOVERIES: Final = timedelta(minutes=1)
 MOST_EFFECT_PAGES: Final = 5
+LONG_AGO: Final = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,7 @@ class _Known:
 
     discovery: Discovery | None = None
     fetching: asyncio.Task[Discovery] | None = None
+    good_until: datetime = LONG_AGO
 
 
 @dataclass(slots=True)
@@ -81,11 +84,11 @@ class FhirR4:
     async def discover(self, fhir_base: str) -> Discovery:
         """What the tenant's server says of itself, at most an hour old; an older answer serves while a newer cannot be had."""
         known = self._known.setdefault(fhir_base, _Known())
-        if known.discovery is not None and self._now() < known.discovery.fetched_at + DISCOVERY_LIFE:
+        if known.discovery is not None and self._now() < known.good_until:
             return known.discovery
         if known.fetching is None:
             known.fetching = asyncio.create_task(self._discover(fhir_base))
-            known.fetching.add_done_callback(lambda task: _keep(known, task))
+            known.fetching.add_done_callback(lambda task: _keep(known, task, self._now()))
         try:
             return await asyncio.shield(known.fetching)
         except GatewayError:
@@ -299,10 +302,13 @@ class _Calls:
             error.calls = (*self._calls, *more)
 
 
-def _keep(known: _Known, task: asyncio.Task[Discovery]) -> None:
+def _keep(known: _Known, task: asyncio.Task[Discovery], now: datetime) -> None:
     known.fetching = None
-    if not task.cancelled() and task.exception() is None:
-        known.discovery = task.result()
+    if task.cancelled() or task.exception() is not None:
+        known.good_until = now + BETWEEN_FAILED_DISCOVERIES  # of the older one, if there is one
+        return
+    known.discovery = task.result()
+    known.good_until = now + DISCOVERY_LIFE
 
 
 def _check_endpoint(discovery: Discovery) -> None:
