@@ -57,10 +57,10 @@ async def serve(options: Options, *, clock: Clock = time.time, make_hospital: Ma
     """Start answering on the options' address; back when the socket listens. OSError if the address cannot be had."""
     simulator = build(options, clock, make_hospital or _seeded_hospital)
     wire = Wire(simulator, clock, options.public_url)
-    runner = web.ServerRunner(web.Server(wire.handle, access_log=None), handle_signals=False)
+    runner = web.ServerRunner(web.Server(wire.handle, access_log=None), handle_signals=False, shutdown_timeout=GRACE_S)
     await runner.setup()
     try:
-        site = web.TCPSite(runner, options.host, options.port, shutdown_timeout=GRACE_S)
+        site = web.TCPSite(runner, options.host, options.port)
         await site.start()
     except OSError:
         await runner.cleanup()

@@ -30,11 +30,11 @@ def _id(resource_type: str, definition: str = _R4 + "Resource-id") -> Parameter:
     )
 
 
-def _count() -> Parameter:
+def _count(definition: str = _R4 + "Resource-count") -> Parameter:
     return Parameter(
         name="_count",
         kind="number",
-        definition=_R4 + "Resource-count",
+        definition=definition,
         about="The most results on a page. Passed over with '_id'.",
     )
 
@@ -499,7 +499,7 @@ ORGANIZATION = SearchRule(
             definition=_R4 + "Organization-type",
             about="The type.",
         ),
-        _count(),
+        _count(_R4 + "Organization-count"),
         Parameter(
             name="name",
             kind="string",
