@@ -1,0 +1,114 @@
+"""Every leaf of a resource, with all the names that a row of `kept-only-in-fhir.csv` may call it or what it lies in by."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from millgate.canonical import absent, extensions
+from tests.objects.r4 import DEFINITIONS, PRIMITIVES
+
+# Extensions that are read: no row about extensions in general excuses losing one of these.
+KNOWN_EXTENSIONS = frozenset(
+    {absent.EXTENSION, *(value for name, value in vars(extensions).items() if name.isupper() and isinstance(value, str))}
+)
+READ_CONTAINED = frozenset({("Encounter", "Location"), ("Appointment", "HealthcareService")})
+
+
+@dataclass(frozen=True)
+class Leaf:
+    """One leaf: where it is kept (so that it can be changed for a moment), its path, and the names of all that it lies in."""
+
+    holder: Any
+    key: Any
+    path: str
+    names: frozenset[str]
+
+
+def leaves(resource: dict[str, Any]) -> Iterator[Leaf]:
+    """All leaves of a resource of one of the ten types."""
+    kind = resource["resourceType"]
+    yield from _dict_leaves(resource, kind, (kind, "DomainResource"), frozenset(), kind)
+
+
+def _dict_leaves(
+    node: dict[str, Any], path: str, types: tuple[str, ...], trail: frozenset[str], root: str
+) -> Iterator[Leaf]:
+    for key, child in node.items():
+        element = key.removeprefix("_")
+        names = [f"{kind}.{element}" for kind in types]
+        if "DomainResource" not in types and element in ("id", "extension"):
+            names.append(f"Element.{element}")
+        below = (*names, *(DEFINITIONS[kind][element][0] for kind in types if element in DEFINITIONS.get(kind, {})))
+        if element == "extension":
+            yield from _extension_leaves(child, path, types, trail, root)
+        elif element == "contained":
+            yield from _contained_leaves(child, path, trail, root)
+        else:
+            yield from _child_leaves(node, key, child, f"{path}.{key}", below, trail | frozenset(names), root)
+
+
+def _child_leaves(
+    holder: Any, key: Any, child: Any, path: str, types: tuple[str, ...], trail: frozenset[str], root: str
+) -> Iterator[Leaf]:
+    if isinstance(child, dict):
+        yield from _dict_leaves(child, path, tuple(kind for kind in types if kind not in PRIMITIVES), trail, root)
+    elif isinstance(child, list):
+        for index, member in enumerate(child):
+            yield from _child_leaves(child, index, member, f"{path}[{index}]", types, trail, root)
+    else:
+        yield Leaf(holder, key, path, trail)
+
+
+def _extension_leaves(
+    listed: Any, path: str, types: tuple[str, ...], trail: frozenset[str], root: str
+) -> Iterator[Leaf]:
+    for extension in listed:
+        url = str(extension.get("url", "(no url)"))
+        short = url.rsplit("/", 1)[-1]
+        names = {f"{kind}.extension({short})" for kind in types}
+        inside_known = any("extension(" in name for name in trail)
+        if url not in KNOWN_EXTENSIONS and not inside_known:
+            names.add("Element.extension")
+        yield from _typed_extension(extension, f"{path}.extension({short})", tuple(names), trail | names, root)
+
+
+_VALUES = {"valueCoding": "Coding", "valueCodeableConcept": "CodeableConcept", "valueReference": "Reference"}
+
+
+def _typed_extension(
+    extension: dict[str, Any], path: str, types: tuple[str, ...], trail: frozenset[str], root: str
+) -> Iterator[Leaf]:
+    for key, child in extension.items():
+        names = frozenset(f"{kind}.{key}" for kind in types) | ({"Element.id"} if key == "id" else frozenset())
+        if key == "extension":
+            yield from _extension_leaves(child, path, types, trail, root)
+        else:
+            kinds = (*names, *([_VALUES[key]] if key in _VALUES else []))
+            yield from _child_leaves(extension, key, child, f"{path}.{key}", kinds, trail | names, root)
+
+
+def _contained_leaves(listed: Any, path: str, trail: frozenset[str], root: str) -> Iterator[Leaf]:
+    for index, resource in enumerate(listed):
+        kind = resource.get("resourceType")
+        name = f"{root}.contained({kind})"
+        names = frozenset({name} | (set() if (root, kind) in READ_CONTAINED else {"DomainResource.contained"}))
+        yield from _dict_leaves(resource, f"{path}.contained[{index}]", (name, "DomainResource"), trail | names, root)
+
+
+def changed(value: Any) -> Any:
+    """Another value of the same kind as this leaf's."""
+    if isinstance(value, bool):
+        return not value
+    if isinstance(value, (int, Decimal)):
+        return value + 1
+    if not isinstance(value, str):
+        return "something"
+    if value in absent.REASONS:
+        return "masked" if value != "masked" else "unknown"
+    if value[:1] in ("1", "2") and value[:4].isdigit() and value[4:5] in ("", "-"):
+        return ("1" if value[0] == "2" else "2") + value[1:]
+    before, version_mark, version = value.partition("%7C")
+    return f"{before}x{version_mark}{version}"

@@ -1,0 +1,129 @@
+"""Nothing of a resource is lost in silence: each leaf reaches a field, or `docs/reference/kept-only-in-fhir.csv` says why not.
+
+A leaf reaches a field if another value in its place makes another object. One that a warning names is not lost in silence
+either: without it the warnings are others.
+"""
+
+from __future__ import annotations
+
+import csv
+import functools
+import json
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from millgate.canonical.json import decode
+from millgate.errors import GatewayError
+from millgate.objects import BY_RESOURCE_TYPE, Context, encode_object
+from tests.conftest import REPOSITORY
+from tests.objects.leaves import Leaf, changed, leaves
+from tests.objects.r4 import RESOURCES, every_element
+
+TABLE = REPOSITORY / "docs" / "reference" / "kept-only-in-fhir.csv"
+EXAMPLES = Path(__file__).parent / "examples"
+CONTEXT = Context(tenant="general", pathway="fhir-r4", time_zone="America/Chicago")
+
+
+@functools.cache
+def kept_only() -> dict[str, str]:
+    """The rows of the table: path and reason."""
+    with TABLE.open(encoding="utf-8", newline="") as table:
+        return {row["path"]: row["reason"] for row in csv.DictReader(table)}
+
+
+def outcome(resource: dict[str, Any]) -> tuple[bytes, Any]:
+    """The object's bytes and its warnings; nothing where the mapper does not take the resource at all."""
+    try:
+        made = BY_RESOURCE_TYPE[resource["resourceType"]].normalize(resource, CONTEXT)
+    except (GatewayError, KeyError):
+        return b"", None
+    return encode_object(made), made.warnings
+
+
+def lost(resource: dict[str, Any]) -> Iterator[Leaf]:
+    """The leaves that could be anything else without the object being another."""
+    before, warnings = outcome(resource)
+    assert before
+    for leaf in list(leaves(resource)):
+        value = leaf.holder[leaf.key]
+        if value is None or value == "":
+            continue
+        leaf.holder[leaf.key] = changed(value)
+        after, _ = outcome(resource)
+        leaf.holder[leaf.key] = None
+        _, warnings_without = outcome(resource)
+        leaf.holder[leaf.key] = value
+        if after == before and warnings_without == warnings:
+            yield leaf
+
+
+def unexplained(resource: dict[str, Any], used: Counter[str] | None = None) -> list[str]:
+    """The paths of lost leaves that no row of the table speaks of."""
+    missing = []
+    for leaf in lost(resource):
+        rows = leaf.names & kept_only().keys()
+        if not rows:
+            missing.append(leaf.path)
+        if used is not None:
+            used.update(rows)
+    return missing
+
+
+def own_resources() -> Iterator[dict[str, Any]]:
+    """Every element of R4 in every resource, and this project's own examples."""
+    for kind in RESOURCES:
+        yield from every_element(kind)
+    for path in sorted(EXAMPLES.glob("*.json")):
+        if not path.name.endswith(".expected.json"):
+            yield decode(path.read_bytes())
+
+
+@pytest.mark.parametrize("kind", RESOURCES)
+def test_every_element_of_r4_reaches_a_field_or_has_a_reason(kind: str) -> None:
+    missing = [path for resource in every_element(kind) for path in unexplained(resource)]
+    assert sorted(set(missing)) == []
+
+
+def test_every_example_reaches_fields_or_has_reasons() -> None:
+    assert {path for resource in own_resources() for path in unexplained(resource)} == set()
+
+
+def test_every_row_of_the_table_is_needed_and_reasoned() -> None:
+    used: Counter[str] = Counter()
+    for resource in own_resources():
+        unexplained(resource, used)
+    assert sorted(kept_only().keys() - used.keys()) == []
+    assert [path for path, reason in kept_only().items() if len(reason.split()) < 3] == []
+
+
+def _published(folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    for name in ("r4", "soarian-r4", "captures-2026"):
+        for path in sorted((folder / "oracle-health-docs" / name).glob("*.json")):
+            for resource in _resources(decode(path.read_bytes())):
+                yield f"{name}/{path.name}", resource
+
+
+def _resources(value: Any) -> Iterator[dict[str, Any]]:
+    if isinstance(value, dict):
+        if value.get("resourceType") in RESOURCES and "id" in value:
+            yield value
+            return
+        for child in value.values():
+            yield from _resources(child)
+    elif isinstance(value, list):
+        for child in value:
+            yield from _resources(child)
+
+
+def test_published_resources_reach_fields_or_have_reasons(corpus: Path) -> None:
+    seen: Counter[str] = Counter()
+    missing: set[tuple[str, str]] = set()
+    for name, resource in _published(corpus):
+        seen[resource["resourceType"]] += 1
+        missing |= {(name, path) for path in unexplained(resource)}
+    assert seen.keys() == set(RESOURCES), "the folder of samples holds resources of all ten types"
+    assert json.dumps(sorted(missing), indent=1) == "[]"
