@@ -150,7 +150,11 @@ def translate(scopes: ScopeSet, form: ScopeForm, advertised: Iterable[str]) -> T
     Millennium drops every form silently that is not registered, even a narrower one, and advertises one v2 form a resource. So
     the least advertised form that covers the wish is asked for, and the gateway itself holds its session to the narrower wish.
     """
-    listed = tuple(advertised)
+    return _translate(scopes, form, tuple(advertised))
+
+
+@lru_cache(maxsize=1024)
+def _translate(scopes: ScopeSet, form: ScopeForm, listed: tuple[str, ...]) -> Translation:
     wanted = expand(scopes, listed)
     offers = _offers(listed, form)
     asked = {word for word in wanted.words if word in listed}
