@@ -1,0 +1,112 @@
+"""A patient's chart, from problems to resources: planned once, written down part by part as it is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import date
+
+from millgate.simulator.hospital import numbers
+from millgate.simulator.hospital.booking import Bookings
+from millgate.simulator.hospital.coding import Coder, Resource
+from millgate.simulator.hospital.encounters import Encounters
+from millgate.simulator.hospital.measuring import drawings, vital_rounds
+from millgate.simulator.hospital.observations import Observations
+from millgate.simulator.hospital.people import Person
+from millgate.simulator.hospital.physiology import Body, draw_body
+from millgate.simulator.hospital.places import Places
+from millgate.simulator.hospital.problems import Problem, draw_problems
+from millgate.simulator.hospital.reports import Reports
+from millgate.simulator.hospital.social_history import social_history
+from millgate.simulator.hospital.staff import Staff
+from millgate.simulator.hospital.visits import COMBINED, Visit, Visits
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """What one patient's resources are made from."""
+
+    person: Person
+    problems: tuple[Problem, ...]
+    body: Body
+    visits: tuple[Visit, ...]
+
+    def visit(self, ordinal: int) -> Visit | None:
+        return next((each for each in self.visits if each.ordinal == ordinal), None)
+
+    @property
+    def has_combined_encounter(self) -> bool:
+        """One chart in twenty has an encounter that was registered twice and combined."""
+        return bool(self.visits) and self.person.index % 20 == 7
+
+
+class Charts:
+    """Plans charts and writes their resources."""
+
+    def __init__(
+        self,
+        seed: int,
+        places: Places,
+        staff: Staff,
+        bookings: Bookings,
+        today: date,
+        person: Callable[[int], Person],
+        coder: Coder,
+    ) -> None:
+        self._seed, self._staff, self._today, self._person = seed, staff, today, person
+        self._visits = Visits(seed, places, staff, bookings, today)
+        self._encounters = Encounters(seed, coder, places, staff)
+        self._observations = Observations(seed, coder, staff)
+        self._reports = Reports(seed, coder, staff, self._observations)
+
+    def chart(self, patient: int) -> Chart:
+        person = self._person(patient)
+        problems = draw_problems(self._seed, person)
+        body = draw_body(self._seed, person, problems)
+        return Chart(person, problems, body, tuple(self._visits.of(person, problems)))
+
+    def resources(self, chart: Chart, resource_type: str) -> list[Resource]:
+        """All Encounters, Observations or DiagnosticReports of a chart, oldest first."""
+        if resource_type == "Encounter":
+            return [self._encounters.resource(chart.person, visit) for visit in chart.visits]
+        made = [] if resource_type == "DiagnosticReport" else list(self._told(chart))
+        for visit in chart.visits:
+            made += self._of_visit(chart, visit, resource_type)
+        return made
+
+    def read(self, chart: Chart, resource_type: str, resource_id: str) -> Resource | None:
+        """The one resource, from the visit that its id names."""
+        if resource_type == "Encounter":
+            return self._encounter(chart, resource_id)
+        place = numbers.observation_place(resource_id) if resource_type == "Observation" else numbers.event_place(resource_id)
+        if place is None:
+            return None
+        ordinal = place.ordinal if resource_type == "Observation" else place.ordinal // numbers.EVENTS_EACH_ENCOUNTER
+        visit = chart.visit(ordinal)
+        found = self._of_visit(chart, visit, resource_type) if visit else self._told(chart) if ordinal == -1 else ()
+        return next((each for each in found if each["id"] == resource_id), None)
+
+    def _encounter(self, chart: Chart, resource_id: str) -> Resource | None:
+        place = numbers.encounter_place(resource_id)
+        if place is None:
+            return None
+        if place.ordinal == COMBINED and chart.has_combined_encounter:
+            return self._encounters.combined(chart.person, chart.visits[0])
+        visit = chart.visit(place.ordinal)
+        return self._encounters.resource(chart.person, visit) if visit else None
+
+    def _of_visit(self, chart: Chart, visit: Visit, resource_type: str) -> Iterator[Resource]:
+        drawn = drawings(self._seed, chart.body, visit, self._today)
+        if resource_type == "DiagnosticReport":
+            yield from self._reports.of_visit(chart.person, visit, drawn)
+            return
+        for number, taken in enumerate(vital_rounds(self._seed, chart.body, visit, self._today)):
+            yield from self._observations.of_round(chart.person, visit, taken, first=number == 0)
+        for drawing in drawn:
+            yield from self._observations.of_drawing(chart.person, visit, drawing)
+
+    def _told(self, chart: Chart) -> Iterator[Resource]:
+        first = chart.visits[0] if chart.visits else None
+        encounter = numbers.encounter_id(chart.person.index, first.ordinal) if first else None
+        author = self._staff.one_of("nurse", chart.person.index)
+        yield from social_history(self._seed, chart.person, chart.problems, self._today, author, encounter)

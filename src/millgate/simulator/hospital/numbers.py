@@ -1,0 +1,124 @@
+"""Logical ids: every id says whose it is and which it is, so that a read needs no search.
+
+Millennium's ids are row numbers of its tables (`PERSON_ID`, `ENCNTR_ID`, `EVENT_ID`); these are numbers of the same sizes, in
+which the number of the patient and the place in the chart are folded. Source: oracle-health fact sheet, 3.2 and 9.6.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+PERSONS_EACH = 4
+ENCOUNTERS_EACH = 128
+EVENTS_EACH_ENCOUNTER = 128
+EVENTS_EACH = ENCOUNTERS_EACH * EVENTS_EACH_ENCOUNTER
+HISTORIES_EACH = 8
+APPOINTMENTS_EACH = 8
+ROWS_EACH = 32
+
+_PERSON = 12_724_000
+_ENCOUNTER = 97_000_000
+_EVENT = 200_000_000
+_HISTORY = 73_000_000
+_SECTION = 55_000_000
+_APPOINTMENT = 4_800_000
+_ROW = 490_000_000
+
+SYSTEM_PRACTITIONER = "1"
+_PRACTITIONER, _PRACTITIONER_STEP = 4_122_600, 6
+_LOCATION, _LOCATION_STEP = 21_304_800, 4
+_ORGANIZATION, _ORGANIZATION_STEP = 675_844, 1_000
+
+
+class Place(NamedTuple):
+    """Where something stands: the patient's number, and its own number within that patient."""
+
+    patient: int
+    ordinal: int
+
+
+def person_id(patient: int, kind: int = 0) -> str:
+    """`kind` 0 is the patient, 1 a record that was combined into the patient, 2 the person to contact."""
+    return str(_PERSON + patient * PERSONS_EACH + kind)
+
+
+def encounter_id(patient: int, ordinal: int) -> str:
+    return str(_ENCOUNTER + patient * ENCOUNTERS_EACH + ordinal)
+
+
+def event_number(patient: int, visit: int, ordinal: int) -> int:
+    return _EVENT + patient * EVENTS_EACH + visit * EVENTS_EACH_ENCOUNTER + ordinal
+
+
+def history_number(patient: int, ordinal: int) -> int:
+    return _HISTORY + patient * HISTORIES_EACH + ordinal
+
+
+def section_number(patient: int, visit: int) -> int:
+    return _SECTION + patient * ENCOUNTERS_EACH + visit
+
+
+def appointment_id(patient: int, ordinal: int) -> str:
+    return str(_APPOINTMENT + patient * APPOINTMENTS_EACH + ordinal)
+
+
+def row_number(patient: int, ordinal: int) -> int:
+    """The row of an alias, a phone or an address: what follows `CI-` in element ids."""
+    return _ROW + patient * ROWS_EACH + ordinal
+
+
+def practitioner_id(number: int) -> str:
+    return str(_PRACTITIONER + number * _PRACTITIONER_STEP)
+
+
+def location_id(number: int) -> str:
+    return str(_LOCATION + number * _LOCATION_STEP)
+
+
+def organization_id(number: int) -> str:
+    return str(_ORGANIZATION + number * _ORGANIZATION_STEP)
+
+
+def _decode(text: str, base: int, each: int) -> Place | None:
+    if not re.fullmatch(r"[1-9][0-9]{0,11}", text, re.ASCII) or int(text) < base:
+        return None
+    return Place(*divmod(int(text) - base, each))
+
+
+def person_place(text: str) -> Place | None:
+    return _decode(text, _PERSON, PERSONS_EACH)
+
+
+def encounter_place(text: str) -> Place | None:
+    return _decode(text, _ENCOUNTER, ENCOUNTERS_EACH)
+
+
+def appointment_place(text: str) -> Place | None:
+    return _decode(text, _APPOINTMENT, APPOINTMENTS_EACH)
+
+
+def event_place(text: str) -> Place | None:
+    """The ordinal is `visit * EVENTS_EACH_ENCOUNTER + number within the visit`."""
+    return _decode(text, _EVENT, EVENTS_EACH)
+
+
+# Which number of which table follows the prefix of an Observation id.
+_OBSERVATION = re.compile(
+    r"(?:(?:L|VS)-(?P<event>\d+)|BP-(?P<systolic>\d+)-\d+|VS-CV-(?P<section>\d+)-SECT-\d+|SH-\d+-(?P<history>\d+)|SH-(?P<asked>\d+)-q\d+)",
+    re.ASCII,
+)
+
+
+def observation_place(text: str) -> Place | None:
+    """The patient of an Observation id, and the visit it was made in (-1 for social history)."""
+    found = _OBSERVATION.fullmatch(text)
+    if found is None:
+        return None
+    if event := found["event"] or found["systolic"]:
+        place = event_place(event)
+        return place and Place(place.patient, place.ordinal // EVENTS_EACH_ENCOUNTER)
+    if section := found["section"]:
+        return _decode(section, _SECTION, ENCOUNTERS_EACH)
+    place = _decode(found["history"] or found["asked"], _HISTORY, HISTORIES_EACH)
+    return place and Place(place.patient, -1)
