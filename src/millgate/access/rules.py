@@ -33,6 +33,12 @@ def require(session: Session, resource_type: str, interaction: str, query: Mappi
     raise _refusal(session, held, resource_type, interaction)
 
 
+def allowed(session: Session, resource_type: str, interaction: str) -> bool:
+    """Whether the session may do this without conditions."""
+    held = ScopeSet.parse(session.scopes)
+    return any(held.covers(context, resource_type, interaction) for context in CONTEXTS_OF[session.persona])
+
+
 def allow_patient(session: Session, patient_id: str, context: str | None = None) -> None:
     """Nothing, if the session may see this patient; else NeedAccess `patient_out_of_context`.
 

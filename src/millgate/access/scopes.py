@@ -144,6 +144,16 @@ def expand(scopes: ScopeSet, advertised: Iterable[str]) -> ScopeSet:
     return named.union(wild.intersect(offered))
 
 
+def of_form(advertised: Iterable[str], form: ScopeForm) -> tuple[str, ...]:
+    """Of what a tenant advertises: the bare words, and the data scopes in the form that a registration takes."""
+    kept = []
+    for scope in advertised:
+        match = _DATA_SCOPE.fullmatch(scope)
+        if match is None or (match["permission"] in VERSION_1) == (form == "v1"):
+            kept.append(scope)
+    return tuple(kept)
+
+
 def translate(scopes: ScopeSet, form: ScopeForm, advertised: Iterable[str]) -> Translation:
     """The exact strings that the tenant advertises and that cover `scopes` with the least excess.
 

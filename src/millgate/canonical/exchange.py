@@ -34,6 +34,7 @@ class Query:
     resource_type: str
     filters: Mapping[str, tuple[str, ...]]
     limit: int
+    include: tuple[str, ...] = ()  # FHIR includes that should come beside the matches, such as Slot:schedule
 
 
 @dataclass(slots=True)

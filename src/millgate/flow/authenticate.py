@@ -12,7 +12,7 @@ from typing import Generic, Protocol, TypeVar
 from millgate.access.connection import Connection
 from millgate.access.parties import Client, Persona, Registration, Session, Tenant
 from millgate.access.rules import CONTEXTS_OF
-from millgate.access.scopes import ScopeSet, expand, granted, translate
+from millgate.access.scopes import ScopeSet, expand, granted, of_form, translate
 from millgate.errors import FieldProblem, FixRequest, NeedAccess, NotOffered
 from millgate.flow.pathway import Pathway
 
@@ -130,7 +130,8 @@ class Authenticator:
     async def connection_of(self, session: Session) -> Connection:
         """The tenant, the registration and the scopes with which a session's calls go to the source."""
         tenant, registration = await self._parties_of(session.tenant, session.persona)
-        advertised = (await self._pathway.discover(tenant.fhir_base)).scopes_supported
+        supported = (await self._pathway.discover(tenant.fhir_base)).scopes_supported
+        advertised = of_form(supported, registration.scope_form)
         return self._connect(tenant, registration, ScopeSet.parse(session.scopes), advertised)
 
     async def _ask(
@@ -138,7 +139,8 @@ class Authenticator:
     ) -> tuple[Connection, ScopeSet, ScopeSet]:
         """The connection to ask for a grant with, what of the wish client and tenant allow, and the wish itself."""
         tenant, registration = await self._parties_of(tenant_name, persona)
-        advertised = (await self._pathway.discover(tenant.fhir_base)).scopes_supported
+        supported = (await self._pathway.discover(tenant.fhir_base)).scopes_supported
+        advertised = of_form(supported, registration.scope_form)
         ceiling = ScopeSet.parse(client.scopes)
         wanted = expand(_of_persona(ceiling, persona) if scopes is None else ScopeSet.parse(scopes), advertised)
         if scopes is not None:

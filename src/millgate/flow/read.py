@@ -14,10 +14,11 @@ import msgspec
 
 from millgate.access.connection import Connection
 from millgate.access.parties import Session
-from millgate.access.rules import allow_patient, require
+from millgate.access.rules import allow_patient, allowed, require
 from millgate.canonical import json
 from millgate.canonical.exchange import Call, Query, Resource
 from millgate.canonical.patients import patients_of
+from millgate.canonical.references import reference_id
 from millgate.errors import CallOperator, FixRequest, GatewayError
 from millgate.flow.authenticate import Authenticator
 from millgate.flow.cursor import Cursors, Holder, Place, same_filters
@@ -94,7 +95,7 @@ class Reader:
         self._now = now
         self._under_way: dict[Key, _Shared] = {}
 
-    async def list(self, session: Session, request: ListRequest) -> Answer:
+    async def page(self, session: Session, request: ListRequest) -> Answer:
         """One page of a list. Raises GatewayError as the contract's error table says."""
         declaration = request.declaration
         holder = Holder(session.tenant, session.client_id, declaration.name, session.patient_id)
@@ -115,7 +116,7 @@ class Reader:
             calls=calls,
         )
 
-    async def get(self, session: Session, request: GetRequest) -> Answer:
+    async def one(self, session: Session, request: GetRequest) -> Answer:
         """One object. Raises GatewayError("not_found") if the source has none of that id, or hides it."""
         declaration = request.declaration
         context = require(session, declaration.resource_type, "r")
@@ -181,7 +182,8 @@ class Reader:
             page = await self._pathway.follow(connection, declaration.resource_type, place.link)
         else:
             filters = await self._bookable.complete(session.tenant, declaration, place.filters)
-            page = await self._pathway.search(connection, Query(declaration.resource_type, filters, place.limit))
+            query = Query(declaration.resource_type, filters, place.limit, _includes(session, declaration))
+            page = await self._pathway.search(connection, query)
         await self._keep(connection, page.resources + page.included, page.fetched_at)
         warnings = tuple({"code": "source_warning", "detail": text} for text in page.warnings)
         return self._shelve(
@@ -191,8 +193,27 @@ class Reader:
     async def _fetch_one(self, session: Session, request: GetRequest) -> Fetched:
         connection = await self._authenticator.connection_of(session)
         found = await self._pathway.read(connection, request.declaration.resource_type, request.id)
-        await self._keep(connection, [found.resource], found.fetched_at)
-        return self._shelve(connection, request, [found.resource], [], None, found.fetched_at, ()), found.calls
+        beside, calls = await self._companion(connection, session, request.declaration, found.resource)
+        await self._keep(connection, [found.resource, *beside], found.fetched_at)
+        return self._shelve(connection, request, [found.resource], beside, None, found.fetched_at, ()), [*found.calls, *calls]
+
+    async def _companion(
+        self, connection: Connection, session: Session, declaration: Declaration, resource: Resource
+    ) -> tuple[list[Resource], Sequence[Call]]:
+        """The resource that the object's fields look at too, where the session may read it and the source has it."""
+        if declaration.companion is None or not allowed(session, declaration.companion[1], "r"):
+            return [], ()
+        element, resource_type = declaration.companion
+        companion_id = reference_id(resource.get(element), resource_type)
+        if companion_id is None:
+            return [], ()
+        try:
+            found = await self._pathway.read(connection, resource_type, companion_id)
+        except GatewayError as error:
+            if error.code not in ("not_found", "scope_narrowed"):
+                raise
+            return [], [call for call in error.calls if isinstance(call, Call)]
+        return [found.resource], found.calls
 
     async def _keep(self, connection: Connection, resources: Sequence[Resource], received_at: datetime) -> None:
         await self._bookable.learn(connection.tenant.name, resources)
@@ -215,6 +236,8 @@ class Reader:
             received_at=instant(fetched_at),
             time_zone=connection.tenant.time_zone,
             include_fhir=request.form == "objects+fhir",
+            base_url=connection.tenant.fhir_base,
+            included={f"{one.get('resourceType')}/{one.get('id')}": one for one in included},
         )
         items: list[bytes] = []
         fingerprints: list[bytes] = []
@@ -281,6 +304,13 @@ def instant(moment: datetime) -> str:
 def _realm(session: Session, declaration: Declaration) -> Key:
     """Who may share an answer: the same tenant, persona, patient context and scopes."""
     return (session.tenant, declaration.name, session.persona, session.patient_id, session.scopes)
+
+
+def _includes(session: Session, declaration: Declaration) -> tuple[str, ...]:
+    """The companion's include, where the session may read it."""
+    if declaration.companion is None or not allowed(session, declaration.companion[1], "r"):
+        return ()
+    return (f"{declaration.resource_type}:{declaration.companion[0]}",)
 
 
 def _check_rights(session: Session, declaration: Declaration, filters: Mapping[str, tuple[str, ...]]) -> None:

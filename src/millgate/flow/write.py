@@ -69,7 +69,8 @@ class AppointmentRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unkno
     requested_period: Annotated[RequestedPeriod | None, Meta(description="When, for a proposed appointment.")] = None
     location_id: Annotated[Id | None, Meta(description="Where, for a proposed appointment.")] = None
     idempotency_key: Annotated[
-        Annotated[str, Meta(min_length=1, max_length=LONGEST_KEY)] | None, Meta(description="Instead of the Idempotency-Key header.")
+        Annotated[str, Meta(min_length=1, max_length=LONGEST_KEY)] | None,
+        Meta(description="Instead of the Idempotency-Key header."),
     ] = None
 
 

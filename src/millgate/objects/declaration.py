@@ -53,7 +53,8 @@ class Declaration:
     """One object: its names, its canonical resource, its struct and mapper, and how it is searched and shown.
 
     `time_elements` are the canonical elements that `from` and `to` look at, first hit wins; `cache_seconds` is how old an
-    answer may be by default; `columns` are the fields that a table shows.
+    answer may be by default; `columns` are the fields that a table shows. `companion` names an element that refers to another
+    resource which the fields look at too, and that resource's type.
     """
 
     name: str
@@ -66,6 +67,7 @@ class Declaration:
     columns: tuple[str, ...]
     cache_seconds: int = 60
     time_elements: tuple[str, ...] = ()
+    companion: tuple[str, str] | None = None
 
 
 def about(path: str | None, description: str, unit: str | None = None) -> msgspec.Meta:

@@ -112,4 +112,5 @@ DECLARATION = Declaration(
     cache_seconds=15,
     columns=("id", "start", "minutes", "status", "service_types", "practitioner", "location"),
     time_elements=("start",),
+    companion=("schedule", "Schedule"),
 )

@@ -34,7 +34,7 @@ def _list_route(door: Door, declaration: Declaration) -> HTTPRouteHandler:
             fhir = wants_fhir(asked.accept)
             wanted = parse_list(name, request.scope["query_string"], fhir, asked.no_cache)
             seen.patients = wanted.filters.get("patient_id", ())
-            answer = await door.app.reader.list(session, wanted)
+            answer = await door.app.reader.page(session, wanted)
             return _reply(answer, asked, seen, fhir)
 
         return await door.lead(request, Seen("search", name), work)
@@ -60,7 +60,7 @@ def _one_route(door: Door, declaration: Declaration) -> HTTPRouteHandler:
             fhir = wants_fhir(asked.accept)
             wanted = parse_one(name, object_id, request.scope["query_string"], fhir, asked.no_cache)
             seen.ids = (object_id,)
-            answer = await door.app.reader.get(session, wanted)
+            answer = await door.app.reader.one(session, wanted)
             return _reply(answer, asked, seen, fhir)
 
         return await door.lead(request, Seen("read", name), work)

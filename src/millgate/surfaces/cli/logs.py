@@ -11,7 +11,9 @@ from typing import Any
 import structlog
 
 # Members that may not be logged whatever they hold; a backstop, since nobody logs them knowingly.
-_NEVER = re.compile(r"(?i)(secret|token|password|credential|authorization|api_?key|name|birth|phone|email|address|identifier|query|url|body)")
+_NEVER = re.compile(
+    r"(?i)(secret|token|password|credential|authorization|api_?key|name|birth|phone|email|address|identifier|query|url|body)"
+)
 _BEARER = re.compile(r"\b(?:mg|ms)_[A-Za-z0-9_-]{8,}|Bearer\s+\S+")
 
 

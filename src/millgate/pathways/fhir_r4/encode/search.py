@@ -92,7 +92,8 @@ def encode_search(query: Query, *, time_zone: str | None) -> EncodedSearch:
     encoder = _Encoder(query.resource_type, given, rules, time_zone, problems)
     parameters = encoder.parameters()
     problems.refuse()
-    return EncodedSearch((*parameters, *_count(query.limit, given, rules)), encoder.identifier_type)
+    includes = () if "ids" in given else tuple(("_include", include) for include in query.include)
+    return EncodedSearch((*parameters, *_count(query.limit, given, rules), *includes), encoder.identifier_type)
 
 
 def _check_combination(given: Mapping[str, tuple[str, ...]], rules: SearchRules, problems: _Problems) -> None:
