@@ -18,6 +18,7 @@ from millgate.simulator.options import Options
 from millgate.simulator.server import Running, serve
 
 TODAY = date(2026, 3, 11)
+NEVER = "11111111-1111-4111-8111-111111111111"
 SCOPES = " ".join(
     f"system/{form}"
     for form in (

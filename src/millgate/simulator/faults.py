@@ -44,7 +44,10 @@ class Rule(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, omit_defaul
 
     def __post_init__(self) -> None:
         if self.path is not None:
-            re.compile(self.path)
+            try:
+                re.compile(self.path)
+            except re.error as error:
+                raise ValueError(f"path is no regular expression: {error}") from error
         if not 200 <= self.status <= 599 or self.skip < 0 or (self.count is not None and self.count < 1):
             raise ValueError("status must be 200 to 599, skip 0 or more, count 1 or more")
 
