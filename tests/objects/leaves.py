@@ -19,12 +19,24 @@ READ_CONTAINED = frozenset({("Encounter", "Location"), ("Appointment", "Healthca
 
 @dataclass(frozen=True)
 class Leaf:
-    """One leaf: where it is kept (so that it can be changed for a moment), its path, and the names of all that it lies in."""
+    """One leaf: what holds it under which key (so that it can be changed for a moment), its path, the names of all it lies in."""
 
     holder: Any
     key: Any
     path: str
     names: frozenset[str]
+
+    def announced_by(self, resource: dict[str, Any]) -> Iterator[tuple[Any, Any]]:
+        """What holds, under which key, the leaf itself and the object or list that it stands in."""
+        yield self.holder, self.key
+        yield from _holders_of(self.holder, resource)
+
+
+def _holders_of(sought: Any, node: Any) -> Iterator[tuple[Any, Any]]:
+    for key, child in node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ():
+        if child is sought:
+            yield node, key
+        yield from _holders_of(sought, child)
 
 
 def leaves(resource: dict[str, Any]) -> Iterator[Leaf]:
@@ -33,9 +45,7 @@ def leaves(resource: dict[str, Any]) -> Iterator[Leaf]:
     yield from _dict_leaves(resource, kind, (kind, "DomainResource"), frozenset(), kind)
 
 
-def _dict_leaves(
-    node: dict[str, Any], path: str, types: tuple[str, ...], trail: frozenset[str], root: str
-) -> Iterator[Leaf]:
+def _dict_leaves(node: dict[str, Any], path: str, types: tuple[str, ...], trail: frozenset[str], root: str) -> Iterator[Leaf]:
     for key, child in node.items():
         element = key.removeprefix("_")
         names = [f"{kind}.{element}" for kind in types]
@@ -62,9 +72,7 @@ def _child_leaves(
         yield Leaf(holder, key, path, trail)
 
 
-def _extension_leaves(
-    listed: Any, path: str, types: tuple[str, ...], trail: frozenset[str], root: str
-) -> Iterator[Leaf]:
+def _extension_leaves(listed: Any, path: str, types: tuple[str, ...], trail: frozenset[str], root: str) -> Iterator[Leaf]:
     for extension in listed:
         url = str(extension.get("url", "(no url)"))
         short = url.rsplit("/", 1)[-1]

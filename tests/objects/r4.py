@@ -205,9 +205,7 @@ def every_element(resource_type: str) -> list[dict[str, Any]]:
     """Resources of the type that between them have every element of R4, each with one extension that nobody knows."""
     definition = DEFINITIONS["DomainResource"] | DEFINITIONS[resource_type]
     rounds = max(_variants(name) for name in definition)
-    return [
-        {"resourceType": resource_type, **_filled(definition, resource_type, turn, 0)} for turn in range(max(rounds, 3))
-    ]
+    return [{"resourceType": resource_type, **_filled(definition, resource_type, turn, 0)} for turn in range(max(rounds, 3))]
 
 
 def _variants(element: str) -> int:

@@ -54,11 +54,21 @@ def lost(resource: dict[str, Any]) -> Iterator[Leaf]:
             continue
         leaf.holder[leaf.key] = changed(value)
         after, _ = outcome(resource)
-        leaf.holder[leaf.key] = None
-        _, warnings_without = outcome(resource)
         leaf.holder[leaf.key] = value
-        if after == before and warnings_without == warnings:
+        if after == before and not announced(leaf, resource, warnings):
             yield leaf
+
+
+def announced(leaf: Leaf, resource: dict[str, Any], warnings: Any) -> bool:
+    """Whether a warning goes away with the leaf, or with the object or list that it stands in."""
+    for holder, key in leaf.announced_by(resource):
+        value = holder[key]
+        holder[key] = None
+        _, without = outcome(resource)
+        holder[key] = value
+        if without is not None and any(warning not in without for warning in warnings):
+            return True
+    return False
 
 
 def unexplained(resource: dict[str, Any], used: Counter[str] | None = None) -> list[str]:

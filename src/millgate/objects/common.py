@@ -19,12 +19,12 @@ def opened(resource: Any, resource_type: str, context: Context) -> Notes:
     Raises FixMessage `invalid_document` where it is no resource of the type, or has no id.
     """
     if resource.__class__ is not dict:
-        raise FixMessage("invalid_document", f"A {resource_type} resource was expected; this is no JSON object.")
+        raise FixMessage("invalid_document", f"A resource of type {resource_type} was expected; this is no JSON object.")
     if resource.get("resourceType") != resource_type:
-        raise FixMessage("invalid_document", f"A {resource_type} resource was expected; this is none.")
+        raise FixMessage("invalid_document", f"A resource of type {resource_type} was expected; this is none.")
     resource_id = resource.get("id")
     if resource_id.__class__ is not str or not resource_id:
-        raise FixMessage("invalid_document", f"A {resource_type} resource came without an id.")
+        raise FixMessage("invalid_document", f"A resource of type {resource_type} came without an id.")
     return Notes(resource, context)
 
 

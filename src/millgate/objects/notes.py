@@ -27,11 +27,11 @@ class Notes:
 
     def unexpected(self, field: str, expected: str) -> None:
         """Note an element that is not of its type: it stays out of the field."""
-        self.warn("unexpected_type", field, f"{expected} was expected here; what came instead is not shown.")
+        self.warn("unexpected_type", field, f"Expected {expected}; what came instead is not shown.")
 
     def invalid(self, field: str, expected: str) -> None:
         """Note a value of the right type that its grammar does not allow: it stays out of the field."""
-        self.warn("invalid_value", field, f"{expected} was expected here; what came instead is not shown.")
+        self.warn("invalid_value", field, f"Expected {expected}; what came instead is not shown.")
 
     def reason(self, field: str, reason: str | None) -> None:
         """Note why a field is missing; the first reason for a field stays."""

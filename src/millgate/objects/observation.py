@@ -239,7 +239,7 @@ _VALUE_KINDS: dict[str, Callable[[dict[str, Any], str, str, Notes], ObservationV
 
 def observation_value(source: dict[str, Any], field: str, notes: Notes) -> ObservationValue | None:
     """The value[x] of an observation or a component; a second one, or one of a kind that FHIR does not have here, is warned of."""
-    keys = [key for key in source if key.startswith(("value", "_value"))]
+    keys = [key for key in source if key.startswith(("value", "_value")) and source[key] is not None]
     if not keys:
         return None
     found: ObservationValue | None = None

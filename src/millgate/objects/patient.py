@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from millgate.canonical.exchange import Resource
 from millgate.canonical.extensions import BIRTH_SEX, ETHNICITY, GENDER_IDENTITY, RACE, extension_of, extensions_of
 from millgate.objects.common import common_fields, opened
-from millgate.objects.concepts import coding, concept_of, concepts, lift
+from millgate.objects.concepts import coding, concept_of, concepts, concepts_of, lift
 from millgate.objects.declaration import (
     BIRTH_DATE,
     EMAIL,
@@ -57,6 +57,12 @@ class Contact(Shared, frozen=True, kw_only=True):
     period: Annotated[Period | None, about("Patient.contact.period", "When the contact may be reached.")] = None
 
 
+class Link(Reference, frozen=True, kw_only=True):
+    """Another record of the same person."""
+
+    type: Annotated[str | None, about("Patient.link.type", "replaces, refer or seealso.")] = None
+
+
 class Patient(Object, frozen=True, kw_only=True):
     """A person under care: who they are, and how to reach them."""
 
@@ -79,6 +85,9 @@ class Patient(Object, frozen=True, kw_only=True):
     ] = ()
     ethnicity: Annotated[Code | None, about("Patient.extension(us-core-ethnicity)", "Ethnicity, with all its codings.")] = None
     language: Annotated[Code | None, about("Patient.communication.language", "The preferred language, or the only one.")] = None
+    other_languages: Annotated[
+        tuple[Code, ...], about("Patient.communication.language", "All other languages, in source order.")
+    ] = ()
     marital_status: Annotated[Code | None, about("Patient.maritalStatus", "Marital status.")] = None
     identifiers: Annotated[tuple[Identifier, ...], about("Patient.identifier", "Record numbers and other identifiers.")] = ()
     phones: Annotated[tuple[ContactPoint, ...], about("Patient.telecom", "Telephone numbers.")] = ()
@@ -93,6 +102,7 @@ class Patient(Object, frozen=True, kw_only=True):
         Reference | None, about("Patient.managingOrganization", "The organization that keeps the record.")
     ] = None
     merged_into: Annotated[Reference | None, about("Patient.link.other", "The patient that replaced this one in a merge.")] = None
+    other_links: Annotated[tuple[Link, ...], about("Patient.link", "Other records of the same person, in source order.")] = ()
     person_id: Annotated[str | None, about(None, "Identity across tenants, where the gateway has linked one.")] = None
 
 
@@ -102,6 +112,8 @@ def normalize(resource: Resource, context: Context) -> Patient:
     main_name, other_names = split_names(resource, notes)
     deceased_at = moment(resource, "deceasedDateTime", "deceased_at", notes)
     telecoms = Telecoms(resource, notes)
+    merged_into, other_links = _links(resource, notes)
+    language, other_languages = _languages(resource, notes)
     fields: dict[str, Any] = {
         "active": flag(resource, "active", "active", notes),
         "name": main_name,
@@ -110,7 +122,8 @@ def normalize(resource: Resource, context: Context) -> Patient:
         "deceased": True if deceased_at is not None else flag(resource, "deceasedBoolean", "deceased", notes),
         "deceased_at": deceased_at,
         "sex": text(resource, "gender", "sex", notes),
-        "language": _language(resource, notes),
+        "language": language,
+        "other_languages": other_languages,
         "marital_status": concept_of(resource, "maritalStatus", "marital_status", notes),
         "identifiers": listed(resource, "identifier", "identifiers", notes, identifier),
         "phones": telecoms.phones,
@@ -120,7 +133,8 @@ def normalize(resource: Resource, context: Context) -> Patient:
         "contacts": listed(resource, "contact", "contacts", notes, _contact),
         "general_practitioners": listed(resource, "generalPractitioner", "general_practitioners", notes, reference),
         "organization": single(resource, "managingOrganization", "organization", notes, reference),
-        "merged_into": _merged_into(resource, notes),
+        "merged_into": merged_into,
+        "other_links": other_links,
     }
     if "extension" in resource:
         fields |= _us_core(resource, notes)
@@ -190,22 +204,32 @@ def _ethnicity(resource: Resource, notes: Notes) -> Code | None:
     )
 
 
-def _language(resource: Resource, notes: Notes) -> Code | None:
-    """The language marked as preferred, or the only one; which of several is meant is not guessed."""
+def _languages(resource: Resource, notes: Notes) -> tuple[Code | None, tuple[Code, ...]]:
+    """The language marked as preferred, or the only one, and all others; which of several is meant is not guessed."""
     spoken = members(resource, "communication", "language", notes)
-    preferred = [entry for entry in spoken if entry.get("preferred") is True]
-    chosen = preferred if preferred else spoken
-    if len(chosen) > 1:
-        notes.warn("more_than_one", "language", f"The source has {len(chosen)} and prefers none of them; none is shown.")
-        return None
-    return concept_of(chosen[0], "language", "language", notes) if chosen else None
+    preferred = [index for index, entry in enumerate(spoken) if entry.get("preferred") is True]
+    candidates = preferred or list(range(len(spoken)))
+    chosen = candidates[0] if len(candidates) == 1 else None
+    if len(candidates) > 1:
+        notes.warn("more_than_one", "language", "None of the languages is the preferred one; they are among the others.")
+    language = concept_of(spoken[chosen], "language", "language", notes) if chosen is not None else None
+    others = [entry.get("language") for index, entry in enumerate(spoken) if index != chosen]
+    return language, concepts_of(others, "other_languages", notes)
 
 
-def _merged_into(resource: Resource, notes: Notes) -> Reference | None:
-    for link in members(resource, "link", "merged_into", notes):
-        if link.get("type") == "replaced-by":
-            return single(link, "other", "merged_into", notes, reference)
-    return None
+def _links(resource: Resource, notes: Notes) -> tuple[Reference | None, tuple[Link, ...]]:
+    """The first link of type `replaced-by`, and all others."""
+    merged_into: Reference | None = None
+    others: list[Link] = []
+    for element in members(resource, "link", "other_links", notes) if "link" in resource else ():
+        if merged_into is None and element.get("type") == "replaced-by":
+            merged_into = single(element, "other", "merged_into", notes, reference)
+            continue
+        place = f"other_links[{len(others)}]"
+        other = single(element, "other", place, notes, reference) or Reference()
+        kind = text(element, "type", place + ".type", notes)
+        others.append(Link(object=other.object, id=other.id, display=other.display, type=kind))
+    return merged_into, tuple(others)
 
 
 def _contact(element: dict[str, Any], field: str, notes: Notes) -> Contact | None:
