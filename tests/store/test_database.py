@@ -91,11 +91,14 @@ async def test_missing_database_is_a_wrong_setting(database_server: DatabaseServ
 
 async def test_transaction_is_rolled_back_on_an_error(fresh_database_url: str) -> None:
     database = await Database.open(fresh_database_url)
-    insert = b"INSERT INTO tenant VALUES ('a', 'https://a', NULL, now())"
-    with pytest.raises(RuntimeError, match="no"):
+
+    async def fail() -> None:
         async with database.transaction() as connection:
-            await connection.execute(insert)
+            await connection.execute(b"INSERT INTO tenant VALUES ('a', 'https://a', NULL, now())")
             raise RuntimeError("no")
+
+    with pytest.raises(RuntimeError, match="no"):
+        await fail()
     assert await database.fetch(b"SELECT name FROM tenant") == []
     await database.close()
 

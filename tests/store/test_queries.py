@@ -16,9 +16,7 @@ FILES = sorted(path.stem for path in FOLDER.glob("*.sql"))
 
 
 def test_a_query_is_found_by_its_name_without_its_comment_line() -> None:
-    assert queries("sessions")["count_open"] == (
-        b"SELECT count(*) FROM session WHERE ended_at IS NULL AND expires_at > %(now)s"
-    )
+    assert queries("sessions")["count_open"] == (b"SELECT count(*) FROM session WHERE ended_at IS NULL AND expires_at > %(now)s")
 
 
 @pytest.mark.parametrize("file", FILES)

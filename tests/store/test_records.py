@@ -124,7 +124,9 @@ async def test_two_who_bring_the_same_pages_in_other_orders_make_one_version_eac
 
 
 async def test_feed_stops_before_what_is_not_committed(store: Store, clock: Clock, fresh_database_url: str) -> None:
-    insert = b"INSERT INTO record_change (tenant, resource_type, record_key, version, kind, at) VALUES ('t','X','k',1,'created',now())"
+    insert = (
+        b"INSERT INTO record_change (tenant, resource_type, record_key, version, kind, at) VALUES ('t','X','k',1,'created',now())"
+    )
     with psycopg.connect(fresh_database_url) as open_transaction:
         open_transaction.execute(insert)
         await store.records.save("t", "p", [observation(1)], received_at=clock())

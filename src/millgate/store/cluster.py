@@ -106,7 +106,9 @@ class Cluster:
                 return self._make_database()
             except psycopg.OperationalError as error:
                 if time.monotonic() > deadline:
-                    raise TryLater("store_unavailable", f"the embedded PostgreSQL does not answer; see {self._server.log}") from error
+                    raise TryLater(
+                        "store_unavailable", f"the embedded PostgreSQL does not answer; see {self._server.log}"
+                    ) from error
                 time.sleep(0.02)
 
     def _make_database(self) -> None:

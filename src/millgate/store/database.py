@@ -48,12 +48,12 @@ class Database:
     async def open(cls, url: str, *, size: int = 10) -> Database:
         """Connect; at most `size` connections. Raises `invalid_setting` or `store_unavailable`, never showing a password."""
         await _check(url)
-        kwargs = _PARAMETERS | {"autocommit": True}
         pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
             url,
             min_size=1,
             max_size=size,
-            kwargs=kwargs,
+            kwargs=_PARAMETERS,
+            configure=_configure,
             open=False,
             timeout=CONNECT_TIMEOUT_S,
             reconnect_timeout=5,
@@ -106,6 +106,10 @@ class Database:
         """Run one statement; how many rows it touched."""
         async with self.connection() as connection:
             return (await connection.execute(query, parameters)).rowcount
+
+
+async def _configure(connection: Connection) -> None:
+    await connection.set_autocommit(True)
 
 
 async def current_revision(connection: Connection) -> str | None:
