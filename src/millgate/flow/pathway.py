@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Protocol
 
 from millgate.access.connection import Connection
@@ -43,4 +44,6 @@ class Pathway(Protocol):
 
     async def send(self, connection: Connection, write: AppointmentWrite) -> Sent: ...
 
-    async def find_effect(self, connection: Connection, write: AppointmentWrite) -> Sent | None: ...
+    async def find_effect(
+        self, connection: Connection, write: AppointmentWrite, since: datetime | None = None
+    ) -> Sent | None: ...

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Annotated, Any, Protocol, TypeVar
 
@@ -36,6 +36,8 @@ log = structlog.get_logger(__name__)
 APPOINTMENT = OBJECTS["appointment"]
 LONGEST_KEY = 255
 TOUCHED = ("appointment", "slot")
+# How far the source's clock may lie behind ours when an effect is looked for by its time.
+CLOCKS_APART = timedelta(minutes=2)
 OVER = ("cancelled", "fulfilled", "noshow", "entered-in-error")  # Source: FHIR R4 AppointmentStatus
 
 Given = TypeVar("Given")
@@ -292,8 +294,9 @@ class Writer:
 
     async def _send(self, connection: Connection, write: AppointmentWrite, calls: list[Call], *, again: bool) -> Sent:
         """Send, and where nobody knows whether it arrived, look for the effect first and send once more only if there is none."""
-        if again and (done := await self._effect(connection, write, calls)):
+        if again and (done := await self._effect(connection, write, calls, None)):
             return done
+        since = self._now() - CLOCKS_APART
         for attempt in (1, 2):
             try:
                 sent = await self._pathway.send(connection, write)
@@ -306,15 +309,17 @@ class Writer:
                 calls.extend(call for call in error.calls if isinstance(call, Call))
                 error.calls = ()
                 log.warning("outcome unknown", tenant=connection.tenant.name, code=error.code, attempt=attempt)
-                if done := await self._effect(connection, write, calls):
+                if done := await self._effect(connection, write, calls, since):
                     return done
                 if attempt == 2:
                     raise
         raise AssertionError("unreachable")
 
-    async def _effect(self, connection: Connection, write: AppointmentWrite, calls: list[Call]) -> Sent | None:
+    async def _effect(
+        self, connection: Connection, write: AppointmentWrite, calls: list[Call], since: datetime | None
+    ) -> Sent | None:
         try:
-            done = await self._pathway.find_effect(connection, write)
+            done = await self._pathway.find_effect(connection, write, since)
         except GatewayError as error:
             error.outcome_unknown = True  # we still do not know
             raise
