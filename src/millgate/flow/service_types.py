@@ -44,7 +44,7 @@ class BookableTypes:
                     FieldProblem(
                         "service_type",
                         "required",
-                        "name one as system|code; the operator can set them with `millgate tenants service-types`",
+                        "name one as system|code; the operator can set them with `millgate tenants add … --service-type`",
                     )
                 ],
             )

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import msgspec
 import structlog
 from litestar import Request, Response
+from litestar.exceptions import HTTPException
 from litestar.response.base import ASGIResponse
 
 from millgate.access.parties import Client, Session
@@ -19,7 +20,7 @@ from millgate.canonical.exchange import Call
 from millgate.errors import CODES, FieldProblem, FixRequest, GatewayError, NeedAccess
 from millgate.store.audit import Entry
 from millgate.surfaces.api.problems import MEDIA_TYPE as PROBLEM
-from millgate.surfaces.api.problems import problem_headers, problem_of
+from millgate.surfaces.api.problems import gateway_error_of, problem_headers, problem_of
 
 log = structlog.get_logger(__name__)
 
@@ -144,6 +145,10 @@ class Door:
             code = error.code
             seen.calls = seen.calls or [call for call in error.calls if isinstance(call, Call)]
             reply = _refusal(error, asked.request_id)
+        except HTTPException as error:  # the framework's refusal while the body is read: it is too large
+            refused = gateway_error_of(error)
+            code = refused.code
+            reply = _refusal(refused, asked.request_id)
         except Exception:
             log.exception("request failed", request_id=asked.request_id, action=seen.action, object=seen.object)
             code = "internal_error"
