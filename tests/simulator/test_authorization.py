@@ -239,7 +239,11 @@ async def test_a_token_dies_after_570_seconds(bench: Bench) -> None:
 
 async def test_a_scope_that_is_missing_or_too_narrow(bench: Bench) -> None:
     await bench.sign_in("system/Patient.r system/Slot.r")
-    for call in (bench.get("Organization"), bench.get("Patient?family=a"), bench.patch("Slot/1", '"1"', ("replace", "/status", "free"))):
+    for call in (
+        bench.get("Organization"),
+        bench.get("Patient?family=a"),
+        bench.patch("Slot/1", '"1"', ("replace", "/status", "free")),
+    ):
         said = await call
         assert said.status == 403
         assert said.json["code"] == 403
@@ -258,12 +262,16 @@ async def test_introspection_tells_a_client_of_the_tenant_and_nobody_else(bench:
     said = await bench.call("POST", url, data=form, headers={"Authorization": _basic(bench)})
     assert said.json["active"] is True
     assert said.json["tenant"] == bench.tenant
-    assert (await bench.call("POST", url, data={"token": "x"}, headers={"Authorization": _basic(bench)})).json == {"active": False}
+    assert (await bench.call("POST", url, data={"token": "x"}, headers={"Authorization": _basic(bench)})).json == {
+        "active": False
+    }
     assert (await bench.call("POST", url, data=form)).status == 401
 
 
 async def test_an_access_token_cannot_be_revoked(bench: Bench) -> None:
-    said = await bench.call("POST", f"{bench.token_url}/revoke", data={"token": bench.bearer}, headers={"Authorization": _basic(bench)})
+    said = await bench.call(
+        "POST", f"{bench.token_url}/revoke", data={"token": bench.bearer}, headers={"Authorization": _basic(bench)}
+    )
     assert said.status == 200
     assert (await bench.get("Organization")).status == 200
 

@@ -56,7 +56,12 @@ async def test_smart_configuration_has_the_shape_of_a_live_one(bench: Bench, cor
     live = json.loads((corpus / CAPTURES / "smart-configuration-provider-2026-08-14.json").read_text())
     ours = (await bench.get(".well-known/smart-configuration")).json
     assert set(ours) == set(live)
-    for name in ("scopes_supported", "capabilities", "token_endpoint_auth_methods_supported", "token_endpoint_auth_signing_alg_values_supported"):
+    for name in (
+        "scopes_supported",
+        "capabilities",
+        "token_endpoint_auth_methods_supported",
+        "token_endpoint_auth_signing_alg_values_supported",
+    ):
         assert set(ours[name]) <= set(live[name])
     path = live["token_endpoint"].partition("/tenants/")[2].split("/")
     assert ours["token_endpoint"].partition("/tenants/")[2].split("/")[3:] == path[3:]

@@ -123,7 +123,9 @@ async def test_the_token_endpoint_can_fail_too(open_bench: Open) -> None:
 
 async def test_rules_are_listed_and_removed(bench: Bench) -> None:
     url = f"{bench.running.url}/_simulator/faults"
-    said = await bench.call("POST", url, json={"faults": [{"kind": "status", "tenant": "other"}, {"kind": "latency", "latency_ms": 1}]})
+    said = await bench.call(
+        "POST", url, json={"faults": [{"kind": "status", "tenant": "other"}, {"kind": "latency", "latency_ms": 1}]}
+    )
     assert [fault["kind"] for fault in said.json["faults"]] == ["status", "latency"]
     assert (await bench.get("Organization")).status == 200
     assert (await bench.call("DELETE", f"{url}/fault-1")).status == 204
@@ -133,7 +135,17 @@ async def test_rules_are_listed_and_removed(bench: Bench) -> None:
     assert (await bench.call("DELETE", f"{url}/fault-1")).status == 404
 
 
-@pytest.mark.parametrize("rule", [{}, {"kind": "explode"}, {"kind": "status", "statsu": 5}, {"kind": "status", "path": "("}, {"kind": "status", "status": 99}, []])
+@pytest.mark.parametrize(
+    "rule",
+    [
+        {},
+        {"kind": "explode"},
+        {"kind": "status", "statsu": 5},
+        {"kind": "status", "path": "("},
+        {"kind": "status", "status": 99},
+        [],
+    ],
+)
 async def test_a_rule_that_is_none(bench: Bench, rule: Any) -> None:
     said = await bench.call("POST", f"{bench.running.url}/_simulator/faults", json=rule)
     assert said.status == 400

@@ -35,7 +35,9 @@ async def all_pages(bench: Bench, said: Said) -> list[Said]:
 
 
 def when(observation: dict[str, Any]) -> str:
-    return str(observation.get("effectiveDateTime") or observation.get("effectivePeriod", {}).get("start") or observation.get("issued"))
+    return str(
+        observation.get("effectiveDateTime") or observation.get("effectivePeriod", {}).get("start") or observation.get("issued")
+    )
 
 
 # --- observations
@@ -60,7 +62,9 @@ async def test_an_observation_token_tells_of_two_stores(bench: Bench) -> None:
     patient, _ = patient_with(bench, "Observation", 60)
     said = await bench.get(f"Observation?patient={patient}&category=laboratory,vital-signs,social-history&_count=10")
     link = said.link("next") or ""
-    assert link.startswith(f"{bench.fhir}/Observation?patient={patient}&category=laboratory,vital-signs,social-history&_count=10&-pageContext=eJ")
+    assert link.startswith(
+        f"{bench.fhir}/Observation?patient={patient}&category=laboratory,vital-signs,social-history&_count=10&-pageContext=eJ"
+    )
     assert link.endswith("&-pageDirection=NEXT")
     (token,) = parse_qs(urlsplit(link).query)["-pageContext"]
     state = json.loads(zlib.decompress(urlsafe_b64decode(token)))
@@ -72,7 +76,9 @@ async def test_an_observation_token_tells_of_two_stores(bench: Bench) -> None:
 
 async def test_all_social_history_is_on_page_one(bench: Bench) -> None:
     patient, chart = patient_with(bench, "Observation", 60)
-    history = {o["id"] for o in chart if any(c.get("code") == "social-history" for k in o["category"] for c in k.get("coding", []))}
+    history = {
+        o["id"] for o in chart if any(c.get("code") == "social-history" for k in o["category"] for c in k.get("coding", []))
+    }
     assert len(history) > 1
     pages = await all_pages(bench, await bench.get(f"Observation?patient={patient}&_count=1"))
     assert history <= set(pages[0].ids)
@@ -82,7 +88,11 @@ async def test_all_social_history_is_on_page_one(bench: Bench) -> None:
 async def test_filters_are_applied(bench: Bench) -> None:
     patient, chart = patient_with(bench, "Observation", 60)
     code = next(c for o in chart for c in o["code"]["coding"] if c.get("system") == "http://loinc.org")
-    expected = {o["id"] for o in chart if any(c.get("code") == code["code"] and c.get("system") == code["system"] for c in o["code"]["coding"])}
+    expected = {
+        o["id"]
+        for o in chart
+        if any(c.get("code") == code["code"] and c.get("system") == code["system"] for c in o["code"]["coding"])
+    }
     for text in (f"http://loinc.org%7C{code['code']}", code["code"], f"nothing,{code['code']}"):
         assert set((await bench.get(f"Observation?patient={patient}&code={text}&_count=200")).ids) == expected
     assert (await bench.get(f"Observation?patient={patient}&code=http://snomed.info/sct%7C{code['code']}")).ids == []
@@ -100,7 +110,7 @@ async def test_a_read_and_a_page_hold_the_same_bytes(bench: Bench) -> None:
 
 
 async def test_decimals_keep_their_digits_as_numbers(bench: Bench) -> None:
-    patient, chart = patient_with(bench, "Observation", 60)
+    _, chart = patient_with(bench, "Observation", 60)
     valued = next(o for o in chart if str(o.get("valueQuantity", {}).get("value", "")).endswith("0"))
     body = (await bench.get(f"Observation/{valued['id']}")).body.decode()
     assert re.search(rf'"value":{re.escape(str(valued["valueQuantity"]["value"]))}[,}}]', body)
@@ -190,8 +200,8 @@ async def test_several_ids_and_no_count(bench: Bench) -> None:
 # --- slots, schedules, staff, places
 
 
-def slot_query(bench: Bench, *more: tuple[str, str], days: int = 30) -> list[tuple[str, str]]:
-    types = ",".join(f"{t['system']}|{t['code']}" for t in bench.report["service_types"])
+def slot_query(bench: Bench, *more: tuple[str, str], days: int = 6) -> list[tuple[str, str]]:
+    types = ",".join(f"{t['system']}|{t['code']}" for t in bench.report["service_types"][:2])
     start, end = TODAY + timedelta(days=1), TODAY + timedelta(days=1 + days)
     return [("service-type", types), ("start", f"ge{start}T00:00:00Z"), ("start", f"lt{end}T00:00:00Z"), *more]
 
@@ -206,7 +216,7 @@ async def test_the_next_link_of_slots_has_forgotten_the_search(bench: Bench) -> 
 
 
 async def test_slots_are_free_and_in_order(bench: Bench) -> None:
-    pages = await all_pages(bench, await bench.search("Slot", *slot_query(bench, ("_count", "200"), days=7)))
+    pages = await all_pages(bench, await bench.search("Slot", *slot_query(bench, ("_count", "200"))))
     slots = [entry["resource"] for page in pages for entry in page.json["entry"]]
     assert {slot["status"] for slot in slots} == {"free"}
     starts = [slot["start"] for slot in slots]
@@ -257,7 +267,9 @@ async def test_practitioners_by_name(bench: Bench) -> None:
     practitioner = next(p for p in bench.hospital.practitioners() if p.get("name", [{}])[0].get("given"))
     name = practitioner["name"][0]
     assert practitioner["id"] in (await bench.search("Practitioner", ("family", name["family"]), ("given", name["given"][0]))).ids
-    assert practitioner["id"] in [i for p in await all_pages(bench, await bench.search("Practitioner", ("name", name["given"][0]))) for i in p.ids]
+    assert practitioner["id"] in [
+        i for p in await all_pages(bench, await bench.search("Practitioner", ("name", name["given"][0]))) for i in p.ids
+    ]
 
 
 # --- tokens of pages
@@ -274,7 +286,10 @@ async def test_a_page_token_belongs_to_one_tenant_and_one_type(open_bench: Open)
     assert (await other.get(f"Patient?-pageContext={token}&-pageDirection=NEXT")).status == 400
 
 
-@pytest.mark.parametrize("token", ["x", "eJ", "eJxljb0KwjAURt_l", str(uuid.uuid4()), "A" * 5000, "eJyrVkpJTUsszSlRsqpWSi4tKsovAtIlRYl5xflFINFaACw9DH4="])
+@pytest.mark.parametrize(
+    "token",
+    ["x", "eJ", "eJxljb0KwjAURt_l", str(uuid.uuid4()), "A" * 5000, "eJyrVkpJTUsszSlRsqpWSi4tKsovAtIlRYl5xflFINFaACw9DH4="],
+)
 async def test_a_token_that_is_none(bench: Bench, token: str) -> None:
     for resource_type in ("Observation", "Encounter"):
         said = await bench.get(f"{resource_type}?-pageContext={token}&-pageDirection=NEXT")

@@ -28,8 +28,10 @@ def test_one_line_when_ready_and_a_clean_end(end: str) -> None:
         report = json.loads(process.stdout.readline())
         assert report["pid"] == process.pid
         (tenant,) = report["tenants"]
-        assert {"tenant", "fhir_base", "open_base", "client_id", "client_secret", "name", "time_zone", "service_types"} <= set(tenant)
-        with urllib.request.urlopen(f"{report['simulator']}/_simulator/ready", timeout=5) as answer:
+        assert {"tenant", "fhir_base", "open_base", "client_id", "client_secret", "name", "time_zone", "service_types"} <= set(
+            tenant
+        )
+        with urllib.request.urlopen(f"{report['simulator']}/_simulator/ready", timeout=5) as answer:  # noqa: S310 - loopback
             assert json.load(answer)["ready"] is True
         if end == "stdin":
             process.stdin.close()
@@ -56,20 +58,32 @@ def test_options(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     keys = tmp_path / "keys.json"
     keys.write_text(json.dumps(ECKey.generate_key("P-384").as_dict(private=False)))
     options = read_options(
-        ["--client", "a", "--client", "b", "--client-jwks", f"b={keys}", "--client-resources", "Patient,Slot", "--today", "2026-03-11"]
+        [
+            "--client",
+            "a",
+            "--client",
+            "b",
+            "--client-jwks",
+            f"b={keys}",
+            "--client-resources",
+            "Patient,Slot",
+            "--today",
+            "2026-03-11",
+        ]
     )
     first, second = options.clients
     assert (first.client_id, first.secret, first.jwks) == ("a", "from the environment", None)
     assert (second.client_id, second.secret) == ("b", None)
     assert second.jwks is not None
     assert second.jwks["keys"][0]["kty"] == "EC"
-    assert first.resources == {"Patient", "Slot"}
+    assert first.resources == frozenset({"Patient", "Slot"})
     assert "from the environment" not in repr(options)
     assert options.host == "127.0.0.1"
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--client", "a", "--client-jwks", "nowhere.json"], ["--patients", "0"], ["--today", "soon"], ["--client-jwks", "x"]]
+    "arguments",
+    [["--client", "a", "--client-jwks", "nowhere.json"], ["--patients", "0"], ["--today", "soon"], ["--client-jwks", "x"]],
 )
 def test_wrong_options(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:

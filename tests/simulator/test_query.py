@@ -77,7 +77,11 @@ REFUSED = [
     ("Patient", "family=a&_count=0", "_count must be a positive number"),
     ("Patient", "family=a&_revinclude=Provenance:target", "_revinclude must be provided with one of _id, patient, or subject"),
     ("Patient", "_id=1&_revinclude=Observation:subject", "_revinclude Observation:subject is not supported"),
-    ("Encounter", "status=finished", "at least one of _id, patient, subject, account, identifier, or -pageContext must be provided"),
+    (
+        "Encounter",
+        "status=finished",
+        "at least one of _id, patient, subject, account, identifier, or -pageContext must be provided",
+    ),
     ("Encounter", "patient=1&subject=1", "only one of patient, subject, account, or identifier must be provided"),
     ("Encounter", "patient=1&date=2026-01-01T00:00:00Z", "date must have one of the prefixes ge, gt, le, lt"),
     ("Encounter", "patient=1&date=ge2026-01-01", "date must have a time component"),
@@ -107,10 +111,18 @@ REFUSED = [
     ("Slot", "service-type=1", "service-type must be provided with start"),
     ("Slot", f"service-type=1&start={FROM}", "start must be provided twice"),
     ("Slot", "service-type=1&start=ge2026-01-01&start=lt2026-02-01", "start must have a time component"),
-    ("Slot", "service-type=1&start=gt2026-01-01T00:00:00Z&start=lt2026-02-01T00:00:00Z", "start prefix pairs must create a closed range"),
+    (
+        "Slot",
+        "service-type=1&start=gt2026-01-01T00:00:00Z&start=lt2026-02-01T00:00:00Z",
+        "start prefix pairs must create a closed range",
+    ),
     ("Slot", "service-type=1&service-type=2", "service-type must be provided only once"),
     ("Slot", "_id=1&_include=Slot:location", "_include Slot:location is not supported"),
-    ("Slot", f"service-type=1&start={FROM}&start={TO}&schedule.actor=Location/1", "schedule.actor must be a reference to Practitioner"),
+    (
+        "Slot",
+        f"service-type=1&start={FROM}&start={TO}&schedule.actor=Location/1",
+        "schedule.actor must be a reference to Practitioner",
+    ),
     ("Practitioner", "given=al", "at least one of _id, identifier, family, name, active, or -pageContext must be provided"),
     ("Practitioner", "active=true&given=al", "given must be provided with family"),
     ("Practitioner", "name=s", "name must have at least 2 characters"),
@@ -118,7 +130,11 @@ REFUSED = [
     ("Practitioner", "active=yes", "active must be one of false, true"),
     ("Location", "name=main", "at least one of _id, -physicalType, type, identifier, address, address-state, address-postalcode"),
     ("Location", "type=PHARM&name=main", "name must be provided with one of"),
-    ("Location", "type=PHARM&address-city=Kansas", "address-city must be provided with one of address-state or address-postalcode"),
+    (
+        "Location",
+        "type=PHARM&address-city=Kansas",
+        "address-city must be provided with one of address-state or address-postalcode",
+    ),
     ("Organization", "_id=1&name=a", "_id must not be provided with name"),
 ]
 
@@ -158,21 +174,27 @@ def test_which_count_is_honoured(resource_type: str, query: str, count: int | No
     assert read_query(RULES[resource_type], query).count == count
 
 
-@given(st.sampled_from(sorted(RULES)), st.text(max_size=200))
-def test_a_wild_query_is_taken_or_refused_with_400(resource_type: str, query: str) -> None:
+def status(resource_type: str, query: str) -> int:
     try:
         read_query(RULES[resource_type], query)
     except Refused as refused:
-        assert refused.answer.status == 400
+        return refused.answer.status
+    return 200
 
 
-_NAMES = sorted({parameter.name for rule in RULES.values() for parameter in rule.parameters} | {"_include", "_revinclude", "-pageContext"})
-_VALUES = st.one_of(st.text(max_size=30), st.sampled_from([FROM, TO, "1", "Patient/1", "a|b", "|", ",", "ge", "9999", "ge9999-12-31T23:59:59Z"]))
+@given(st.sampled_from(sorted(RULES)), st.text(max_size=200))
+def test_a_wild_query_is_taken_or_refused_with_400(resource_type: str, query: str) -> None:
+    assert status(resource_type, query) in (200, 400)
+
+
+_NAMES = sorted(
+    {parameter.name for rule in RULES.values() for parameter in rule.parameters} | {"_include", "_revinclude", "-pageContext"}
+)
+_VALUES = st.one_of(
+    st.text(max_size=30), st.sampled_from([FROM, TO, "1", "Patient/1", "a|b", "|", ",", "ge", "9999", "ge9999-12-31T23:59:59Z"])
+)
 
 
 @given(st.sampled_from(sorted(RULES)), st.lists(st.tuples(st.sampled_from(_NAMES), _VALUES), max_size=6))
 def test_known_names_with_wild_values_are_taken_or_refused_with_400(resource_type: str, pairs: list[tuple[str, str]]) -> None:
-    try:
-        read_query(RULES[resource_type], "&".join(f"{name}={value}" for name, value in pairs))
-    except Refused as refused:
-        assert refused.answer.status == 400
+    assert status(resource_type, "&".join(f"{name}={value}" for name, value in pairs)) in (200, 400)

@@ -30,7 +30,9 @@ def test_a_date_stands_for_a_time_of_its_precision(text: str, low: str, high: st
     assert (span.low, span.high) == (datetime.fromisoformat(low + "+00:00"), datetime.fromisoformat(high + "+00:00"))
 
 
-@pytest.mark.parametrize("text", ["", "24", "2024-13", "2023-02-29", "2024-1-1", "2024-01-01T25:00:00Z", "2024-01-01 10:00", None, 5])
+@pytest.mark.parametrize(
+    "text", ["", "24", "2024-13", "2023-02-29", "2024-1-1", "2024-01-01T25:00:00Z", "2024-01-01 10:00", None, 5]
+)
 def test_what_is_no_date(text: object) -> None:
     assert span_of(text) is None
 
@@ -70,12 +72,18 @@ def test_an_open_period_reaches_as_far_as_time() -> None:
     assert span_in({}) is None
 
 
-@given(st.datetimes(min_value=datetime(1900, 1, 1), max_value=datetime(2100, 1, 1), timezones=st.just(UTC)))
+@given(st.integers(-2_208_988_800, 4_102_444_800).map(lambda second: datetime.fromtimestamp(second, UTC)))
 def test_a_moment_lies_in_its_own_day_and_between_its_neighbours(moment: datetime) -> None:
     held = span_of(moment.isoformat())
     assert held is not None
     before, after = (moment - timedelta(days=2)).date().isoformat(), (moment + timedelta(days=2)).date().isoformat()
-    for query, fits in ((moment.date().isoformat(), True), (f"ge{before}", True), (f"le{after}", True), (f"lt{before}", False), (f"gt{after}", False)):
+    for query, fits in (
+        (moment.date().isoformat(), True),
+        (f"ge{before}", True),
+        (f"le{after}", True),
+        (f"lt{before}", False),
+        (f"gt{after}", False),
+    ):
         date = parse(query)
         assert date is not None
         assert date.accepts(held) is fits

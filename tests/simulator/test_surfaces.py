@@ -11,7 +11,12 @@ OPAQUE_TENANT = "-KzIoYV6gk-ILcHOWbsH2m9KsSdDgi12"
 
 
 async def test_headers_of_all_answers(bench: Bench) -> None:
-    for said in [await bench.get("Organization"), await bench.get("Nonsense"), await bench.get("Patient"), await bench.get("metadata")]:
+    for said in [
+        await bench.get("Organization"),
+        await bench.get("Nonsense"),
+        await bench.get("Patient"),
+        await bench.get("metadata"),
+    ]:
         uuid.UUID(said.headers["X-Request-Id"])
         assert re.fullmatch(r"/[0-9A-F]{32}/[0-9A-F]{32}", said.headers["opc-request-id"])
         assert said.headers["Cache-Control"] == "no-cache"
@@ -35,8 +40,14 @@ async def test_a_read_has_version_and_time(bench: Bench) -> None:
 async def test_cors(bench: Bench) -> None:
     said = await bench.get("Organization", headers={"Origin": "https://app.example"})
     assert said.headers["Access-Control-Allow-Origin"] == "*"
-    assert said.headers["Access-Control-Expose-Headers"] == "ETag, Content-Location, Location, X-Request-Id, WWW-Authenticate, Date"
-    preflight = {"Origin": "https://app.example", "Access-Control-Request-Method": "GET", "Access-Control-Request-Headers": "authorization"}
+    assert (
+        said.headers["Access-Control-Expose-Headers"] == "ETag, Content-Location, Location, X-Request-Id, WWW-Authenticate, Date"
+    )
+    preflight = {
+        "Origin": "https://app.example",
+        "Access-Control-Request-Method": "GET",
+        "Access-Control-Request-Headers": "authorization",
+    }
     said = await bench.call("OPTIONS", f"{bench.fhir}/Patient", headers=preflight)
     assert said.status == 200
     assert said.headers["Access-Control-Allow-Headers"] == "authorization"
@@ -46,7 +57,13 @@ async def test_cors(bench: Bench) -> None:
 
 
 async def test_not_found(bench: Bench) -> None:
-    for path in ("Patient/this-id-does-not-exist", "FakeResourceType?_count=1", "Condition?patient=1", "Patient/1/_history/1", "Patient/%00"):
+    for path in (
+        "Patient/this-id-does-not-exist",
+        "FakeResourceType?_count=1",
+        "Condition?patient=1",
+        "Patient/1/_history/1",
+        "Patient/%00",
+    ):
         said = await bench.get(path)
         assert said.status == 404
         assert said.json == {
@@ -56,7 +73,11 @@ async def test_not_found(bench: Bench) -> None:
 
 
 async def test_an_unknown_tenant(bench: Bench) -> None:
-    for url in (f"{bench.running.url}/r4/{NEVER}/Patient/1", f"{bench.running.url}/open/r4/{NEVER}/metadata", f"{bench.running.url}/r4/"):
+    for url in (
+        f"{bench.running.url}/r4/{NEVER}/Patient/1",
+        f"{bench.running.url}/open/r4/{NEVER}/metadata",
+        f"{bench.running.url}/r4/",
+    ):
         said = await bench.get(url)
         assert (said.status, said.body) == (403, b"Tenant not valid or accessible")
         assert said.headers["Content-Type"].startswith("text/plain")
@@ -84,7 +105,8 @@ async def test_two_tenants_share_nothing(open_bench: Open) -> None:
     other = Bench(one.running, one.session, number=1, clock=one.clock)
     await other.sign_in()
     assert other.tenant == OPAQUE_TENANT
-    assert (one.report["name"], other.report["name"]) == ("Harbor View", "Prairie General")
+    assert one.report["name"].startswith("Harbor View")
+    assert other.report["name"].startswith("Prairie General")
     assert one.report["client_secret"] != other.report["client_secret"]
     assert one.report["time_zone"] != other.report["time_zone"]
     assert (await one.get("Organization")).status == (await other.get("Organization")).status == 200

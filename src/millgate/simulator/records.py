@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import OrderedDict, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import date, datetime, timedelta
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import msgspec
 
 from millgate.simulator.answers import encode
 
 Json = dict[str, Any]
+T = TypeVar("T")
 MOST_CHARTS = 128
 MOST_READS = 20_000
+MOST_BOOKS = 64
 # How far from today a search without an end looks for what staff and places have booked.
 APPOINTMENT_HORIZON = timedelta(days=400)
 
@@ -60,11 +63,19 @@ class Hospital(Protocol):
 class Record:
     """One resource with its encoded body, which is made when first asked for and then kept. Never changed in place."""
 
-    __slots__ = ("_body", "resource")
+    __slots__ = ("_body", "_facts", "resource")
 
     def __init__(self, resource: Json) -> None:
         self.resource = resource
         self._body: msgspec.Raw | None = None
+        self._facts: dict[Callable[[Json], Any], Any] = {}
+
+    def fact(self, of: Callable[[Json], T]) -> T:
+        """What a function says of the resource, worked out once: searches sort and divide the same charts again and again."""
+        if of not in self._facts:
+            self._facts[of] = of(self.resource)
+        found: T = self._facts[of]
+        return found
 
     @property
     def body(self) -> msgspec.Raw:
@@ -81,6 +92,35 @@ class Record:
         return str(self.resource["resourceType"]), self.id
 
 
+class SlotBook:
+    """The seeded slots of one schedule, over one unbroken range of time that grows as it is asked for."""
+
+    def __init__(self, hospital: Hospital, schedule_id: str, start: datetime) -> None:
+        self._hospital, self._schedule_id = hospital, schedule_id
+        self._low = self._high = start
+        self._records: list[Record] = []
+        self._starts: list[datetime] = []
+
+    def between(self, start: datetime, end: datetime) -> list[Record]:
+        """The slots that start in a range, ascending."""
+        if start < self._low:
+            earlier = self._made(start, self._low)
+            self._records, self._starts = earlier + self._records, self._times(earlier) + self._starts
+            self._low = start
+        if end > self._high:
+            later = self._made(self._high, end)
+            self._records, self._starts = self._records + later, self._starts + self._times(later)
+            self._high = end
+        return self._records[bisect_left(self._starts, start) : bisect_left(self._starts, end)]
+
+    def _made(self, start: datetime, end: datetime) -> list[Record]:
+        return [Record(slot) for slot in self._hospital.slots(schedule_id=self._schedule_id, start=start, end=end)]
+
+    @staticmethod
+    def _times(records: Iterable[Record]) -> list[datetime]:
+        return [datetime.fromisoformat(record.resource["start"]) for record in records]
+
+
 class Records:
     """Reads and lists of one tenant. What was written wins over what was seeded."""
 
@@ -91,6 +131,7 @@ class Records:
         self._appointments_of: dict[str, set[str]] = defaultdict(set)
         self._charts: OrderedDict[tuple[str, str], list[Record]] = OrderedDict()
         self._reads: OrderedDict[tuple[str, str], Record] = OrderedDict()
+        self._books: OrderedDict[str, SlotBook] = OrderedDict()
         self._lists: dict[str, list[Record]] = {}
 
     # --- reading
@@ -137,9 +178,10 @@ class Records:
         return self._lists[resource_type]
 
     def slots(self, schedule_id: str, start: datetime, end: datetime) -> list[Record]:
-        """The slots of a schedule that start in a range, as they stand now."""
-        seeded = self.hospital.slots(schedule_id=schedule_id, start=start, end=end)
-        return [self._written.get(("Slot", str(slot["id"]))) or Record(slot) for slot in seeded]
+        """The slots of a schedule that start in a range, as they stand now, ascending."""
+        book = self._books.pop(schedule_id, None) or SlotBook(self.hospital, schedule_id, start)
+        self._keep(self._books, schedule_id, book, MOST_BOOKS)
+        return [self._written.get(record.key, record) for record in book.between(start, end)]
 
     def _with_written(self, seeded: Iterable[Record], participant: str) -> list[Record]:
         current = {record.id: self._written.get(record.key, record) for record in seeded}

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 _DATE = re.compile(
@@ -65,7 +66,12 @@ def parse(text: str) -> DateValue | None:
 
 def span_of(text: object, *, zone_required: bool = False) -> Span | None:
     """The time that a FHIR date, dateTime or instant stands for; None if it is none."""
-    match = _DATE.fullmatch(text) if isinstance(text, str) else None
+    return _span_of_text(text, zone_required) if isinstance(text, str) else None
+
+
+@lru_cache(maxsize=65_536)  # the same times are compared and sorted by in every search of a chart
+def _span_of_text(text: str, zone_required: bool) -> Span | None:
+    match = _DATE.fullmatch(text)
     if match is None or (zone_required and match["hour"] and not match["zone"]):
         return None
     try:

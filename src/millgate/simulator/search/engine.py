@@ -5,10 +5,11 @@ from __future__ import annotations
 import uuid
 import zlib
 from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
 from typing import Any
 
 from millgate.simulator.answers import Answer, Refused, bad_request, fhir, outcome
-from millgate.simulator.records import Record, Records
+from millgate.simulator.records import Json, Record, Records
 from millgate.simulator.search.candidates import MOST_PATIENTS, SOURCES
 from millgate.simulator.search.dates import EARLIEST, LATEST, Span, span_in
 from millgate.simulator.search.matching import SOCIAL_HISTORY, at, in_category, matches, reference_id
@@ -125,41 +126,47 @@ def _check_one_patient(rule: SearchRule, query: Query, hits: Sequence[Record]) -
         raise bad_request("_id must be laboratory results of one patient")
 
 
-def _span(record: Record, *names: str) -> Span | None:
-    return next((span for span in (span_in(record.resource[name]) for name in names if name in record.resource) if span), None)
-
-
 def _ordered(rule: SearchRule, query: Query, hits: Sequence[Record]) -> list[Record]:
     if rule.order == "newest-first":
-        if "_lastUpdated" in query.given:
-            return sorted(hits, key=lambda r: (_last_updated(r), r.id), reverse=True)
-        return sorted(hits, key=lambda r: (_newest(r), r.id), reverse=True)
-    if rule.order == "oldest-first-unsorted-inside":
-        return sorted(hits, key=lambda r: ((span.low if (span := _span(r, "period")) else LATEST), r.id))
-    if rule.order == "start":
-        return sorted(hits, key=lambda r: ((span.low if (span := _span(r, "start", "requestedPeriod")) else LATEST), r.id))
+        moment = _last_updated if "_lastUpdated" in query.given else _observed
+        return sorted(hits, key=lambda r: (r.fact(moment), r.id), reverse=True)
+    if rule.order in ("oldest-first-unsorted-inside", "start"):
+        return sorted(hits, key=lambda r: (r.fact(_started), r.id))
     return list(hits)
 
 
-def _newest(record: Record) -> Any:
-    span = _span(record, "effectiveDateTime", "effectivePeriod", "issued")
-    return span.low if span and span.low != EARLIEST else (span.high if span else EARLIEST)
+def _first_span(resource: Json, *names: str) -> Span | None:
+    return next((span for span in (span_in(resource[name]) for name in names if name in resource) if span), None)
 
 
-def _last_updated(record: Record) -> Any:
-    span = span_in(record.resource.get("meta", {}).get("lastUpdated"))
+def _observed(resource: Json) -> datetime:
+    span = _first_span(resource, "effectiveDateTime", "effectivePeriod", "issued")
+    return EARLIEST if span is None else span.low if span.low != EARLIEST else span.high
+
+
+def _last_updated(resource: Json) -> datetime:
+    span = span_in(resource.get("meta", {}).get("lastUpdated"))
     return span.low if span else EARLIEST
+
+
+def _started(resource: Json) -> datetime:
+    """When an encounter or appointment starts; of a proposed one, when its requested period does."""
+    periods = resource.get("requestedPeriod")
+    span = _first_span(resource, "period", "start") or (span_in(periods[0]) if periods else None)
+    return span.low if span else LATEST
+
+
+def _is_social_history(resource: Json) -> bool:
+    return resource["resourceType"] == "Observation" and in_category(resource, SOCIAL_HISTORY)
 
 
 def _pages(rule: SearchRule, ordered: Sequence[Record], size: int) -> tuple[tuple[str, ...], ...]:
     """The hits on pages. All social history stands on page one, whatever its size; encounters have no order inside a page."""
-    history = rule.resource_type == "Observation"
-    on_first = [r.id for r in ordered if history and in_category(r.resource, SOCIAL_HISTORY)]
-    apart = set(on_first)
-    others = [r.id for r in ordered if r.id not in apart]
+    on_first = [record.id for record in ordered if record.fact(_is_social_history)]
+    others = [record.id for record in ordered if not record.fact(_is_social_history)]
     pages = lay_out(others, on_first, size, uneven=rule.page is not None and rule.page.uneven)
     if on_first:
-        place = {r.id: number for number, r in enumerate(ordered)}
+        place = {record.id: number for number, record in enumerate(ordered)}
         pages = (tuple(sorted(pages[0], key=lambda i: place[i])), *pages[1:])
     if rule.order == "oldest-first-unsorted-inside":
         pages = tuple(tuple(sorted(page, key=lambda i: zlib.crc32(i.encode()))) for page in pages)
