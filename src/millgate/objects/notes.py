@@ -9,6 +9,20 @@ from millgate.canonical.references import contained_resource
 from millgate.objects.declaration import Context
 from millgate.objects.shared import Warning
 
+# Every code that a warning can have, and what it means.
+WARNING_CODES = {
+    "unexpected_type": "The element is not of its JSON type (a number as text, an object for a list); it is not shown.",
+    "invalid_value": "The value is not of its grammar (a date that the calendar has not); it is not shown.",
+    "time_zone_assumed": "A time came without an offset from UTC; the tenant's time zone was taken.",
+    "time_zone_unknown": "A time came without an offset from UTC, and the tenant has no time zone; it is shown as it came.",
+    "time_zone_ambiguous": "A time came without an offset from UTC, in an hour that a change of clocks has twice or never.",
+    "more_than_one": "The field holds one, and the source has several; the detail says what is shown.",
+    "unexpected_reference": "A reference does not point to what the field is about; it is not shown.",
+    "unresolved_reference": "A reference points to a contained resource that is not there.",
+    "foreign_reference": "A reference points to another server; the id is its whole URL.",
+    "unknown_absent_reason": "A value is missing for a reason that is none of FHIR's codes.",
+}
+
 
 class Notes:
     """The absences and warnings of one resource, with the resource and the context at hand for those who read it."""
