@@ -29,7 +29,7 @@ class Clients:
             FieldProblem(field, "required", f"give at least one {what}")
             for field, given, what in (
                 ("name", name.strip(), "letter"),
-                ("tenants", tenants, "tenant"),
+                ("tenants", tenants or "operator" in scopes, "tenant"),
                 ("scopes", scopes, "scope"),
             )
             if not given
@@ -50,6 +50,8 @@ class Clients:
 
     async def get(self, client_id: str) -> Client | None:
         """The client of that id, revoked or not, or None."""
+        if "\0" in client_id:  # PostgreSQL takes no such text
+            return None
         row = await self._database.fetch_one(_SQL["get"], {"id": client_id})
         return _client(row) if row else None
 
