@@ -42,7 +42,7 @@ class DatabaseServer:
         """A new database; its name."""
         name = f"millgate_test_{token_hex(6)}"
         owner = sql.SQL(" OWNER {}").format(sql.Identifier(NAME)) if self.cluster else sql.SQL("")
-        statement = sql.SQL("CREATE DATABASE {} TEMPLATE {} ENCODING 'UTF8'").format(
+        statement = sql.SQL("CREATE DATABASE {} TEMPLATE {} ENCODING 'UTF8' STRATEGY FILE_COPY").format(
             sql.Identifier(name), sql.Identifier(template)
         )
         with psycopg.connect(self.admin_url, autocommit=True) as connection:

@@ -118,7 +118,7 @@ async def test_nothing_of_a_patient_stands_open_in_a_row(store: Store, clock: Cl
 )
 async def test_database_refuses_to_change_rows(store: Store, clock: Clock, statement: str) -> None:
     await store.audit.append(entry(clock))
-    with pytest.raises(psycopg.errors.InsufficientPrivilege, match="append-only"):
+    with pytest.raises(GatewayError, match="InsufficientPrivilege"):
         await store.database.execute(statement.encode())
 
 
@@ -163,19 +163,25 @@ TAMPERINGS = {
 }
 
 
-@pytest.mark.parametrize("name", TAMPERINGS)
-async def test_tampering_is_found(store: Store, clock: Clock, name: str) -> None:
-    statement, place = TAMPERINGS[name]
+async def test_every_tampering_is_found(store: Store, clock: Clock) -> None:
     for number in range(5):
         await store.audit.append(entry(clock, number))
     assert (await store.audit.verify()).ok
+    found = {}
     async with store.database.connection() as connection:  # as one who owns the tables could
         await connection.execute(
-            f"ALTER TABLE audit DISABLE TRIGGER USER; ALTER TABLE audit_head DISABLE TRIGGER USER; {statement}".encode()
+            b"ALTER TABLE audit DISABLE TRIGGER USER; ALTER TABLE audit_head DISABLE TRIGGER USER;"
+            b"CREATE TABLE kept AS TABLE audit; CREATE TABLE kept_head AS TABLE audit_head"
         )
-    found = await store.audit.verify()
-    assert (found.ok, found.first_bad_seq) == (False, place)
-    assert found.reason
+        for name, (statement, _) in TAMPERINGS.items():
+            await connection.execute(statement.encode())
+            verified = await store.audit.verify()
+            found[name] = verified.first_bad_seq if verified.reason and not verified.ok else None
+            await connection.execute(
+                b"TRUNCATE audit, audit_head; INSERT INTO audit TABLE kept; INSERT INTO audit_head TABLE kept_head"
+            )
+    assert found == {name: place for name, (_, place) in TAMPERINGS.items()}
+    assert (await store.audit.verify()).ok
 
 
 async def test_trail_that_is_gone_is_not_begun_again(store: Store, clock: Clock, fresh_database_url: str) -> None:

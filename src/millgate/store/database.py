@@ -30,11 +30,19 @@ _PARAMETERS: dict[str, Any] = {
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """Turn the loss of the database into `store_unavailable`; other database errors are ours and pass."""
+    """Turn the database's errors into the gateway's: a lost database is `store_unavailable`, a refused statement `internal_error`.
+
+    The database's own words are left behind on purpose: they may repeat a value of the statement.
+    """
     try:
         yield
     except (psycopg.OperationalError, PoolTimeout) as error:
-        raise TryLater("store_unavailable", "the database does not answer; the call may be repeated") from error
+        reason = error.sqlstate if isinstance(error, psycopg.Error) and error.sqlstate else type(error).__name__
+        raise TryLater("store_unavailable", f"the database does not answer ({reason}); the call may be repeated") from None
+    except psycopg.Error as error:
+        place = " ".join(part for part in (error.diag.table_name, error.diag.column_name, error.diag.constraint_name) if part)
+        reason = f"{type(error).__name__} {place}".strip()
+        raise CallOperator("internal_error", f"the database refused a statement ({reason})") from None
 
 
 class Database:

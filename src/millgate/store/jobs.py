@@ -7,9 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+import psycopg
 import structlog
 from procrastinate import App, JobContext, PsycopgConnector
 from procrastinate.blueprints import Blueprint
+from procrastinate.exceptions import ConnectorException
+from psycopg_pool import PoolTimeout
 
 if TYPE_CHECKING:
     from millgate.store.store import Store
@@ -18,6 +21,7 @@ log = structlog.get_logger(__name__)
 
 STALLED_S = 30.0  # without a heartbeat, a worker counts as dead
 GRACE_S = 20.0
+RESTART_S = 2.0
 FINISHED_JOBS_KEPT_H = 72
 
 
@@ -37,15 +41,23 @@ def new_app() -> App:
 
 
 async def run_worker(store: Store, *, concurrency: int = 4, grace_s: float = GRACE_S) -> None:
-    """Carry out jobs until cancelled; then no new ones are begun, and running ones get `grace_s` to end."""
-    await store.jobs.run_worker_async(
-        concurrency=concurrency,
-        install_signal_handlers=False,
-        shutdown_graceful_timeout=grace_s,
-        stalled_worker_timeout=STALLED_S,
-        delete_jobs="never",
-        additional_context={"store": store},
-    )
+    """Carry out jobs until cancelled; then no new ones are begun, and running ones get `grace_s` to end.
+
+    Where the database goes away, the worker ends, and a new one begins once the database is back.
+    """
+    while True:
+        try:
+            await store.jobs.run_worker_async(
+                concurrency=concurrency,
+                install_signal_handlers=False,
+                shutdown_graceful_timeout=grace_s,
+                stalled_worker_timeout=STALLED_S,
+                delete_jobs="never",
+                additional_context={"store": store},
+            )
+        except (ConnectorException, psycopg.Error, PoolTimeout) as error:
+            log.error("worker ended", reason=type(error).__name__)
+        await asyncio.sleep(RESTART_S)
 
 
 async def run_once(store: Store) -> None:

@@ -39,6 +39,8 @@ class Tenants:
 
     async def get(self, name: str) -> Tenant | None:
         """The tenant of that name, or None."""
+        if "\0" in name:  # PostgreSQL takes no such text
+            return None
         row = await self._database.fetch_one(_SQL["get"], {"name": name})
         return _tenant(row) if row else None
 
