@@ -6,7 +6,7 @@ import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TypeVar
 
@@ -22,6 +22,7 @@ from millgate.pathways.http import Limits, Transport
 from millgate.pathways.tokens import TokenBook
 from millgate.settings import Settings
 from millgate.store.audit import Entry
+from millgate.store.jobs import Retention
 from millgate.store.store import Store
 from millgate.store.vault import MasterKey, master_key
 
@@ -60,6 +61,7 @@ class App:
                 data_dir=settings.folder,
                 master_key=_master_key(settings),
                 now=now,
+                retention=Retention(history=timedelta(days=settings.keep_history_days)),
             )
             closing.push_async_callback(store.close)
             transport = Transport(
@@ -76,7 +78,9 @@ class App:
             recorder = Recorder(store.records)
             recorder.start()
             closing.push_async_callback(recorder.close)
-            yield cls._joined(settings, store, FhirR4(transport, tokens, now), recorder, now)
+            app = cls._joined(settings, store, FhirR4(transport, tokens, now), recorder, now)
+            closing.push_async_callback(app.writer.close)
+            yield app
 
     @classmethod
     def _joined(cls, settings: Settings, store: Store, pathway: FhirR4, recorder: Recorder, now: Callable[[], datetime]) -> App:

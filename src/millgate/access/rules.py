@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Final
 
 from millgate.access.parties import Persona, Session
-from millgate.access.scopes import ScopeSet
+from millgate.access.scopes import Conditions, ScopeSet
 from millgate.errors import NeedAccess
 
 # Which contexts of a scope count for a persona, the widest first. A patient's session holds `user/` for Location, Organization
@@ -25,18 +26,22 @@ def require(session: Session, resource_type: str, interaction: str, query: Mappi
     query part is enough for a search which is at least as narrow. NeedAccess `scope_missing`, or `scope_narrowed` if the scope
     was asked for and the tenant did not grant it.
     """
-    held = ScopeSet.parse(session.scopes)
-    contexts = CONTEXTS_OF[session.persona]
-    for context in contexts:
-        if held.covers(context, resource_type, interaction, query):
-            return context
-    raise _refusal(session, held, resource_type, interaction)
+    context = _context(session.scopes, session.persona, resource_type, interaction, tuple(sorted((query or {}).items())))
+    if context is None:
+        raise _refusal(session, ScopeSet.parse(session.scopes), resource_type, interaction)
+    return context
 
 
 def allowed(session: Session, resource_type: str, interaction: str) -> bool:
     """Whether the session may do this without conditions."""
-    held = ScopeSet.parse(session.scopes)
-    return any(held.covers(context, resource_type, interaction) for context in CONTEXTS_OF[session.persona])
+    return _context(session.scopes, session.persona, resource_type, interaction, ()) is not None
+
+
+@lru_cache(maxsize=4096)
+def _context(scopes: tuple[str, ...], persona: Persona, resource_type: str, interaction: str, query: Conditions) -> str | None:
+    """The first context in which these scopes cover the call. Remembered: a session asks the same things again and again."""
+    held = ScopeSet.parse(scopes)
+    return next((one for one in CONTEXTS_OF[persona] if held.covers(one, resource_type, interaction, dict(query))), None)
 
 
 def allow_patient(session: Session, patient_id: str, context: str | None = None) -> None:

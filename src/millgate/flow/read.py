@@ -105,16 +105,7 @@ class Reader:
         page, calls, origin = await self._held_or_fetched(key, request, lambda: self._fetch_page(session, request, place))
         stop = place.offset + (request.limit or place.limit)
         body = self._list_body(page, request, place, stop, holder)
-        chosen = slice(place.offset, stop)
-        return Answer(
-            body=body.live if origin == "live" else body.cached,
-            etag=body.etag,
-            origin=origin,
-            as_of=page.as_of,
-            ids=page.ids[chosen],
-            patients=_union(page.patients[chosen]),
-            calls=calls,
-        )
+        return _answer(page, body, origin, calls)
 
     async def one(self, session: Session, request: GetRequest) -> Answer:
         """One object. Raises GatewayError("not_found") if the source has none of that id, or hides it."""
@@ -126,8 +117,7 @@ class Reader:
         if declaration.patient_scoped:
             for patient_id in patients or ("",):
                 allow_patient(session, patient_id, context)
-        body = _one_body(page)
-        return Answer(body.live, body.etag, origin, page.as_of, page.ids, patients, calls)
+        return _answer(page, _one_body(page), origin, calls)
 
     def forget(self, tenant: str, objects: Sequence[str]) -> None:
         """Something was written: answers about these objects are asked of the source again."""
@@ -279,13 +269,14 @@ class Reader:
         elif page.next_link:
             following = msgspec.structs.replace(place, link=page.next_link, offset=0)
         cursor = self._cursors.seal(following, holder, page.as_of) if following else None
-        etag = _etag(request.form, *page.fingerprints[place.offset : stop], b"more" if cursor else b"last")
+        chosen = slice(place.offset, stop)
+        etag = _etag(request.form, *page.fingerprints[chosen], b"more" if cursor else b"last")
         if request.form == "fhir":
-            bundle = _bundle(page, request.declaration, place.offset, stop, cursor)
-            body = Body(bundle, bundle, etag)
+            live = cached = _bundle(page, request.declaration, place.offset, stop, cursor)
         else:
-            items = b",".join(page.items[place.offset : stop])
-            body = Body(_envelope(page, items, cursor, "live"), _envelope(page, items, cursor, "cache"), etag)
+            items = b",".join(page.items[chosen])
+            live, cached = _envelope(page, items, cursor, "live"), _envelope(page, items, cursor, "cache")
+        body = Body(live, cached, etag, page.ids[chosen], _union(page.patients[chosen]))
         page.bodies[place.offset, stop, holder.client_id] = body
         return body
 
@@ -296,14 +287,20 @@ class _Shared:
     waiting: int = 0
 
 
+def _answer(page: Shelved, body: Body, origin: Origin, calls: Sequence[Call]) -> Answer:
+    sent = body.live if origin == "live" else body.cached
+    return Answer(sent, body.etag, origin, page.as_of, body.ids, body.patients, calls)
+
+
 def instant(moment: datetime) -> str:
     """An instant as the API writes it: UTC, milliseconds, `Z`."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _realm(session: Session, declaration: Declaration) -> Key:
-    """Who may share an answer: the same tenant, persona, patient context and scopes."""
-    return (session.tenant, declaration.name, session.persona, session.patient_id, session.scopes)
+    """Who may share an answer: the same tenant, persona, patient context and scopes. A person's sessions share with nobody."""
+    person = None if session.persona == "system" else session.id
+    return (session.tenant, declaration.name, session.persona, session.patient_id, session.scopes, person)
 
 
 def _includes(session: Session, declaration: Declaration) -> tuple[str, ...]:
@@ -349,7 +346,8 @@ def _fingerprint(raw: bytes) -> bytes:
 
 def _one_body(page: Shelved) -> Body:
     if "one" not in page.bodies:
-        page.bodies["one"] = Body(page.items[0], page.items[0], _etag("one", *page.fingerprints))
+        etag = _etag("one", *page.fingerprints)
+        page.bodies["one"] = Body(page.items[0], page.items[0], etag, page.ids, page.patients[0])
     return page.bodies["one"]
 
 

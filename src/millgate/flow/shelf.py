@@ -18,6 +18,8 @@ class Body:
     live: bytes
     cached: bytes
     etag: str
+    ids: tuple[str, ...]
+    patients: tuple[str, ...]
 
 
 @dataclass(slots=True)

@@ -148,6 +148,7 @@ class Writer:
         self._bookable = bookable
         self._keys = keys
         self._now = now
+        self._under_way: set[asyncio.Task[Written]] = set()
 
     async def appointment(
         self, session: Session, request: AppointmentRequest, *, key: str, if_match: str | None = None
@@ -169,7 +170,13 @@ class Writer:
             raise TryLater("operation_in_progress", "The first request with this key is still under way.", retry_after=2)
         # From here on the outcome belongs to the key, whether or not the caller still waits for it.
         work = asyncio.ensure_future(self._carry_out(session, request, held, again=begun.state == "abandoned", if_match=if_match))
+        self._under_way.add(work)
+        work.add_done_callback(self._under_way.discard)
         return await asyncio.shield(work)
+
+    async def close(self) -> None:
+        """Wait for the writes that are under way, whether or not their callers still do."""
+        await asyncio.gather(*self._under_way, return_exceptions=True)
 
     async def _carry_out(
         self, session: Session, request: AppointmentRequest, held: dict[str, str], *, again: bool, if_match: str | None
@@ -187,10 +194,14 @@ class Writer:
         return written
 
     async def _settle_failure(self, error: GatewayError, held: dict[str, str]) -> None:
-        """Keep a final refusal as the key's answer; free the key after a failure that had no effect; leave it open if nobody knows."""
+        """Keep the source's refusal as the key's answer; free the key if nothing was sent or the same may succeed; leave it open
+        if nobody knows."""
+        sent = any(
+            isinstance(call, Call) and call.method in ("POST", "PATCH") and call.resource_type != "token" for call in error.calls
+        )
         if error.outcome_unknown:
             await self._keys.leave(**held)
-        elif error.meaning.retryable or error.code in ("internal_error", "upstream_error", "version_conflict"):
+        elif not sent or error.meaning.retryable or error.code in ("upstream_error", "version_conflict"):
             await self._keys.release(**held)
         else:
             outcome = error.upstream.outcome if error.upstream else None

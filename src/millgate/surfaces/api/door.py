@@ -18,6 +18,7 @@ from millgate.access.parties import Client, Session
 from millgate.app import App
 from millgate.canonical.exchange import Call
 from millgate.errors import CODES, FieldProblem, FixRequest, GatewayError, NeedAccess
+from millgate.flow.write import Replayed
 from millgate.store.audit import Entry
 from millgate.surfaces.api.problems import MEDIA_TYPE as PROBLEM
 from millgate.surfaces.api.problems import gateway_error_of, problem_headers, problem_of
@@ -191,7 +192,10 @@ def _internal() -> GatewayError:
 
 def _refusal(error: GatewayError, request_id: str) -> Reply:
     problem = problem_of(error, request_id)
-    return Reply(msgspec.json.encode(problem), problem.status, PROBLEM, problem_headers(problem))
+    headers = problem_headers(problem)
+    if isinstance(error, Replayed):
+        headers.append(("idempotency-replayed", "true"))
+    return Reply(msgspec.json.encode(problem), problem.status, PROBLEM, headers)
 
 
 def _send(reply: Reply, request_id: str) -> ASGIResponse:

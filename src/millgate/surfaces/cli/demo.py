@@ -87,6 +87,7 @@ def _folder(data_dir: str | None) -> Any:
 async def _run(port: int, simulator_port: int, folder: Path, patients: int, seed: int, as_json: bool) -> None:
     from millgate.app import App
     from millgate.surfaces.api.server import Server
+    from millgate.surfaces.cli import logs
     from millgate.surfaces.cli.options import settings_of
     from millgate.surfaces.cli.serve import first_of, stop_signals
     from millgate.surfaces.worker.work import Worker
@@ -94,6 +95,7 @@ async def _run(port: int, simulator_port: int, folder: Path, patients: int, seed
     stopping = stop_signals()
     settings = settings_of(str(folder), None, port=port, host="127.0.0.1")
     settings = msgspec.structs.replace(settings, database_url=None, master_key=None, master_key_file=None)
+    logs.configure("warning")
     if not as_json:
         say(f"starting a hospital of {patients} patients and the gateway …")
     async with _simulator(simulator_port, patients, seed) as (process, hospital), App.opened(settings) as app:
