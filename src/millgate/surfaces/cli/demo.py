@@ -192,7 +192,7 @@ async def _introduce(app: App, url: str, hospital: Hospital, key: str, folder: P
     now = app.now()
     bearer, as_session = f"-H 'Authorization: Bearer {key}'", '-H "Authorization: Bearer $TOKEN"'
     as_json = "-H 'Content-Type: application/json'"
-    token = """sed -E 's/.*"session_token":"([^"]+)".*/\\1/'"""
+    pick = """sed -E 's/.*"session_token":"([^"]+)".*/\\1/'"""
     find = f"family={patient['family']}&birth_date={patient['birth_date']}"
     labs = f"patient_id={patient['id']}&category=laboratory&limit=5"
     booking = f'{{"slot_id": "{slot}", "patient_id": "{patient["id"]}", "reason": "Follow-up visit"}}'
@@ -203,7 +203,7 @@ async def _introduce(app: App, url: str, hospital: Hospital, key: str, folder: P
         f"API key     {key}",
         "",
         "1. Authenticate",
-        f"""   TOKEN=$(curl -s {url}/authenticate {bearer} {as_json} -d '{{"tenant": "{TENANT}"}}' | {token})""",
+        f"""   TOKEN=$(curl -s {url}/authenticate {bearer} {as_json} -d '{{"tenant": "{TENANT}"}}' | {pick})""",
         "2. Find a patient",
         f"""   curl -s "{url}/patients?{find}" {as_session}""",
         "3. List labs",
