@@ -89,6 +89,7 @@ class Bench:
     session: aiohttp.ClientSession
     number: int = 0
     bearer: str | None = None
+    secret: str | None = None
     clock: list[float] = field(default_factory=list)
 
     @property
@@ -138,7 +139,7 @@ class Bench:
         return await self.call("PATCH", path, data=json.dumps(body), headers=headers)
 
     async def ask_token(self, scope: str = SCOPES, **form: str) -> Said:
-        basic = aiohttp.encode_basic_auth(self.report["client_id"], self.report["client_secret"])
+        basic = aiohttp.encode_basic_auth(self.report["client_id"], self.secret or self.report["client_secret"] or "")
         data = {"grant_type": "client_credentials", "scope": scope, **form}
         return await self.call("POST", self.token_url, data=data, headers={"Authorization": basic})
 
@@ -168,7 +169,8 @@ async def open_bench() -> AsyncIterator[Open]:
         running = await serve(Options(**given), clock=lambda: clock[0], make_hospital=_Shared)
         session = aiohttp.ClientSession()
         closing.extend([session.close, running.close])
-        bench = Bench(running, session, clock=clock)
+        clients = given.get("clients") or [Client("")]
+        bench = Bench(running, session, clock=clock, secret=clients[0].secret)
         if signed_in:
             await bench.sign_in(scope)
         return bench
@@ -182,7 +184,3 @@ async def open_bench() -> AsyncIterator[Open]:
 async def bench(open_bench: Open) -> Bench:
     """One tenant, signed in with every scope that the tests use."""
     return await open_bench()
-
-
-def registered(client_id: str = "app", **members: Any) -> Client:
-    return Client(client_id, **members)

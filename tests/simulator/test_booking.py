@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
+import aiohttp
 import pytest
 
 from millgate.simulator.clients import Client
@@ -408,6 +410,72 @@ async def test_what_is_not_there_and_what_is_not_offered(bench: Bench) -> None:
     assert (await bench.post("Patient/_search", {})).status == 404
 
 
+# --- what was booked before the start
+
+
+def seeded(bench: Bench, fits: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+    """The first appointment of the seeded hospital that fits."""
+    found = (a for p in bench.hospital.find_patients(limit=1000) for a in bench.hospital.chart("Appointment", p) if fits(a))
+    return next(found)
+
+
+async def changed(bench: Bench, appointment: dict[str, Any], *operations: tuple[Any, ...]) -> Said:
+    return await bench.patch(f"Appointment/{appointment['id']}", f'W/"{appointment["meta"]["versionId"]}"', *operations)
+
+
+async def test_a_seeded_appointment_gives_its_slot_free(bench: Bench) -> None:
+    appointment = seeded(bench, lambda a: a["status"] == "booked" and "contained" not in a)
+    slot = appointment["slot"][0]["reference"]
+    assert (await bench.get(slot)).json["status"] == "busy"
+    assert (await changed(bench, appointment, CANCEL)).status == 200
+    assert (await bench.get(slot)).json["status"] == "free"
+    patient = next(
+        p["actor"]["reference"] for p in appointment["participant"] if p["actor"].get("reference", "").startswith("Patient/")
+    )
+    found = await bench.search("Appointment", ("patient", patient), ("date", appointment["start"][:10]), ("status", "cancelled"))
+    assert appointment["id"] in found.ids
+    read = (await bench.get(f"Appointment/{appointment['id']}")).json
+    assert (read["status"], read["reasonCode"]) == ("cancelled", appointment["reasonCode"])
+
+
+async def test_a_tentative_patient_accepts(bench: Bench) -> None:
+    def is_tentative(appointment: dict[str, Any]) -> bool:
+        return appointment["status"] == "booked" and any(p["status"] == "tentative" for p in appointment["participant"])
+
+    appointment = seeded(bench, is_tentative)
+    assert (await changed(bench, appointment, ("replace", "/patient-status", "accepted"))).status == 200
+    read = (await bench.get(f"Appointment/{appointment['id']}")).json
+    assert {p["status"] for p in read["participant"]} == {"accepted"}
+
+
+async def test_the_links_of_a_video_visit_are_replaced_together(bench: Bench) -> None:
+    video = seeded(bench, lambda a: a["status"] == "booked" and "contained" in a)
+    links = {
+        "/contained/0/telecom/0/value": "https://provider.example",
+        "/contained/1/telecom/0/value": "https://patient.example",
+        "/contained/0/telecom/0/period/start": "2026-04-01T08:00:00.000Z",
+        "/contained/0/telecom/0/period/end": "2026-04-01T08:10:00.000Z",
+    }
+    assert (await changed(bench, video, *(("add", path, value) for path, value in links.items()))).status == 409
+    long = {**links, "/contained/1/telecom/0/value": "x" * 256}
+    assert (await changed(bench, video, *(("replace", path, value) for path, value in long.items()))).status == 422
+    said = await changed(bench, video, *(("replace", path, value) for path, value in links.items()))
+    assert (said.status, said.headers["ETag"]) == (200, 'W/"1-1"')
+    rooms = (await bench.get(f"Appointment/{video['id']}")).json["contained"]
+    assert [room["telecom"][0]["value"] for room in rooms] == ["https://provider.example", "https://patient.example"]
+    assert rooms[0]["telecom"][0]["period"] == {"start": "2026-04-01T08:00:00.000Z", "end": "2026-04-01T08:10:00.000Z"}
+
+
+async def test_a_video_visit_keeps_its_rooms_when_it_moves(bench: Bench) -> None:
+    video = seeded(bench, lambda a: a["status"] == "booked" and "contained" in a)
+    slot = (await free_slots(bench))[0]
+    assert (await changed(bench, video, ("replace", "/slot", [{"reference": f"Slot/{slot['id']}"}]))).status == 200
+    read = (await bench.get(f"Appointment/{video['id']}")).json
+    assert read["contained"] == video["contained"]
+    rooms = [p["actor"]["reference"] for p in read["participant"] if p["actor"].get("reference", "").startswith("#")]
+    assert rooms == [f"#{room['id']}" for room in video["contained"]]
+
+
 # --- holds
 
 
@@ -431,8 +499,6 @@ async def test_a_hold_keeps_others_away_and_ends_in_a_booking(open_bench: Open) 
 
 
 async def _token_of(bench: Bench, client_id: str, secret: str) -> str:
-    import aiohttp
-
     form = {"grant_type": "client_credentials", "scope": SCOPES}
     said: Said = await bench.call(
         "POST", bench.token_url, data=form, headers={"Authorization": aiohttp.encode_basic_auth(client_id, secret)}

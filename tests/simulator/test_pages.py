@@ -303,3 +303,16 @@ async def test_previous_leads_back(bench: Bench) -> None:
     back = await bench.get((second.link("previous") or "").replace(f"{bench.fhir}/", ""))
     assert back.ids == first.ids
     assert first.link("previous") is None
+
+
+# --- combined records
+
+
+async def test_a_combined_record_is_there_for_a_read_only(open_bench: Open) -> None:
+    bench = await open_bench(patients=400)
+    patients = [str(int(patient_id) + 1) for patient_id in bench.hospital.find_patients(limit=1000)]
+    patient = next(p for p in patients if bench.hospital.read("Patient", p) is not None)
+    said = await bench.get(f"Patient/{patient}")
+    assert (said.status, said.json["active"]) == (200, False)
+    assert said.json["link"][0]["type"] == "replaced-by"
+    assert (await bench.get(f"Patient?_id={patient}")).json["total"] == 0

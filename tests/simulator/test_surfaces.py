@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import uuid
 
+from millgate.simulator.clients import Client
 from tests.simulator.conftest import NEVER, Bench, Open
 
 OPAQUE_TENANT = "-KzIoYV6gk-ILcHOWbsH2m9KsSdDgi12"
@@ -98,6 +99,21 @@ async def test_the_open_surface_reads_without_a_token_and_writes_never(open_benc
 async def test_a_batch_is_refused(bench: Bench) -> None:
     assert (await bench.post("", {"resourceType": "Bundle", "type": "batch", "entry": []})).status == 422
     assert (await bench.post("", {"resourceType": "Bundle", "type": "transaction"})).status == 400
+
+
+async def test_a_body_beyond_a_mebibyte(bench: Bench) -> None:
+    said = await bench.call(
+        "POST", "Appointment", data=b" " * (1 << 20) + b"{}", headers={"Content-Type": "application/fhir+json"}
+    )
+    assert said.status == 413
+
+
+async def test_a_secret_that_was_given_is_not_reported(open_bench: Open) -> None:
+    bench = await open_bench(clients=(Client("app", secret="given"), Client("other")))
+    given, made = bench.report["clients"]
+    assert (given["client_secret"], bench.report["client_secret"]) == (None, None)
+    assert len(made["client_secret"]) > 20
+    assert "given" not in repr(bench.running.simulator.tenants[bench.tenant].clients)
 
 
 async def test_two_tenants_share_nothing(open_bench: Open) -> None:

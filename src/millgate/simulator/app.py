@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -18,6 +19,7 @@ from millgate.simulator.search.table import RULES
 from millgate.simulator.tenant import Tenant
 
 _CONTROL = "_simulator"
+log = logging.getLogger(__name__)
 
 
 class Simulator:
@@ -63,6 +65,9 @@ class Simulator:
             return refused.answer
         except RecursionError:
             return outcome(400, "invalid", "the body is nested too deeply")
+        except Exception:
+            log.exception("%s %s failed", call.method, call.template)
+            return outcome(500, "exception", severity="fatal")
 
     def _dispatch(self, call: Call) -> Answer:
         if call.surface in ("ehr", "open"):

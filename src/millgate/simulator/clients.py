@@ -14,7 +14,7 @@ class Client:
     """One registered system app. A client with a JWKS signs assertions; one with a secret uses Basic; it may have both.
 
     `smart_version` is `v1` or `v2`: an app is registered for one of them. `resources` is the second, portal-side allow list (all if
-    None). `tenants` names the tenants where the app is enabled (all if None).
+    None). `tenants` names the tenants where the app is enabled (all if None). `secret_is_ours`: the simulator made the secret up.
     """
 
     client_id: str
@@ -23,6 +23,7 @@ class Client:
     smart_version: str = "v2"
     resources: frozenset[str] | None = None
     tenants: frozenset[str] | None = None
+    secret_is_ours: bool = False
 
 
 def read_jwks(path: Path) -> dict[str, Any]:

@@ -90,7 +90,7 @@ class FhirSurface:
         record = self._tenant.records.read(resource_type, resource_id)
         if record is None:
             raise not_found()
-        headers = {"ETag": _entity_tag(record)}
+        headers = {"ETag": _entity_tag(record)} if "meta" in record.resource else {}  # a combined record has no version
         if modified := _last_modified(record):
             headers["Last-Modified"] = modified
         return fhir(200, record.body, headers, [record.key])

@@ -108,11 +108,14 @@ def _seeded_hospital(**arguments: Any) -> Hospital:
 
 
 def _clients(registered: Sequence[Client], tenant_id: str, seed: int) -> list[Client]:
-    """The clients enabled in a tenant. One that has neither secret nor keys gets a secret that only this tenant knows."""
+    """The clients enabled in a tenant. One that has neither secret nor keys gets a secret that only this tenant knows.
+
+    Only such a secret is ever reported: whoever gave one knows it.
+    """
     dice = random.Random(f"client:{tenant_id}:{seed}")
     default = Client(str(uuid.UUID(int=dice.getrandbits(128), version=4)))
     enabled = [client for client in registered or (default,) if client.tenants is None or tenant_id in client.tenants]
-    return [c if c.secret or c.jwks else replace(c, secret=secrets.token_urlsafe(32)) for c in enabled]
+    return [c if c.secret or c.jwks else replace(c, secret=secrets.token_urlsafe(32), secret_is_ours=True) for c in enabled]
 
 
 def _url(host: str, runner: web.ServerRunner) -> str:
@@ -130,7 +133,7 @@ def _report(url: str, simulator: Simulator) -> dict[str, Any]:
                 "fhir_base": f"{url}/r4/{tenant.tenant_id}",
                 "open_base": f"{url}/open/r4/{tenant.tenant_id}",
                 "client_id": tenant.clients[0].client_id if tenant.clients else None,
-                "client_secret": tenant.clients[0].secret if tenant.clients else None,
+                "client_secret": _shown_secret(tenant.clients[0]) if tenant.clients else None,
                 "clients": [_client_report(client) for client in tenant.clients],
                 "name": tenant.name,
                 "time_zone": tenant.hospital.time_zone,
@@ -142,10 +145,14 @@ def _report(url: str, simulator: Simulator) -> dict[str, Any]:
     }
 
 
+def _shown_secret(client: Client) -> str | None:
+    return client.secret if client.secret_is_ours else None
+
+
 def _client_report(client: Client) -> dict[str, Any]:
     return {
         "client_id": client.client_id,
-        "client_secret": client.secret,
+        "client_secret": _shown_secret(client),
         "smart_version": client.smart_version,
         "signs_assertions": client.jwks is not None,
     }
@@ -182,7 +189,7 @@ async def _serve_until_stopped(options: Options) -> int:
 
 def _watch_stdin(loop: asyncio.AbstractEventLoop, stopped: asyncio.Event) -> None:
     with contextlib.suppress(OSError, ValueError):
-        while sys.stdin.buffer.read(4096):
+        while os.read(sys.stdin.fileno(), 4096):  # not through the buffer, whose lock this thread would still hold at the end
             pass
     with contextlib.suppress(RuntimeError):  # the loop may be gone by then
         loop.call_soon_threadsafe(stopped.set)

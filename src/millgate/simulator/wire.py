@@ -17,7 +17,6 @@ from millgate.simulator.app import Simulator
 from millgate.simulator.call import Call, overridden_method
 from millgate.simulator.faults import Struck, Target, as_plain_text, status_answer
 
-MOST_BODY_BYTES = 1 << 20
 _EXPOSED = "ETag, Content-Location, Location, X-Request-Id, WWW-Authenticate, Date"
 _METHODS = "DELETE, GET, POST, PUT, PATCH, OPTIONS, HEAD"
 

@@ -73,13 +73,18 @@ class Calendar:
         slot = self._free_slot(change.slot_id, client_id) if change.slot_id is not None else None
         if slot is not None:
             patient = patient_of(appointment)
+            rooms = [
+                p for p in appointment.get("participant", ()) if str(p.get("actor", {}).get("reference", "")).startswith("#")
+            ]
             if change.reschedule:
                 self._release(record.resource)
             self._fill_from_slot(appointment, slot, {**patient, "status": "accepted"} if patient else None)
+            appointment["participant"] += rooms
             self._take(slot)
         _apply(appointment, change)
         if change.status == "cancelled":
             self._release(record.resource)
+            appointment.pop("slot", None)
         self.appointments_changed += 1
         return self._save(appointment, version=next_version(str(record.resource["meta"]["versionId"])))
 

@@ -58,11 +58,16 @@ def patients(records: Records, query: Query) -> list[Record]:
 def chart(resource_type: str) -> Callable[[Records, Query], list[Record]]:
     def find(records: Records, query: Query) -> list[Record]:
         if "_id" in query.given:
-            return by_id(records, query, resource_type)
+            return [record for record in by_id(records, query, resource_type) if not _is_combined(record)]
         patient = query.first("patient") or query.first("subject")
         return records.chart(resource_type, patient) if patient else []
 
     return find
+
+
+def _is_combined(record: Record) -> bool:
+    """Whether an encounter was combined into another: such a one is only to be had by a read."""
+    return record.resource["resourceType"] == "Encounter" and "partOf" in record.resource and "period" not in record.resource
 
 
 def appointments(records: Records, query: Query) -> list[Record]:
