@@ -5,6 +5,7 @@ A lane's day is cut into cells that never overlap; each cell belongs to one kind
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -80,31 +81,46 @@ class Calendar:
             self.lanes[key] = Lane(key, person, actor, role, None, places.locations[key], day)
         self._services = by_key("service_types")
         self._by_person = {lane.person: lane for lane in self.lanes.values()}
+        self._grids: dict[str, tuple[list[Cell], list[datetime]]] = {}
         self._orders: dict[tuple[str, bool], tuple[list[Cell], dict[datetime, int]]] = {}
 
     # --- cells --------------------------------------------------------------------------------------------------------
 
-    def cells(self, lane: Lane, first: date, last: date) -> Iterator[Cell]:
-        """The cells of the working days from `first` to `last`, ascending."""
-        for day in (first + timedelta(days=ahead) for ahead in range((last - first).days + 1)):
-            if day.weekday() < 5 and not _is_holiday(day):
-                for minute, service in lane.day:
-                    local = datetime.combine(day, time(*divmod(minute, 60)), tzinfo=self._zone)
-                    yield Cell(lane.key, service, local.astimezone(UTC), int(self._services[service]["minutes"]))
+    def _grid(self, lane: Lane) -> tuple[list[Cell], list[datetime]]:
+        """All cells of a lane that the calendar remembers, ascending, and their starts."""
+        if lane.key not in self._grids:
+            span = DAYS_REMEMBERED + DAYS_AFTER + 1
+            days = (self._today + timedelta(days=ahead - DAYS_REMEMBERED) for ahead in range(span))
+            made = [cell for day in days if day.weekday() < 5 and not _is_holiday(day) for cell in self._day(lane, day)]
+            self._grids[lane.key] = made, [cell.start for cell in made]
+        return self._grids[lane.key]
+
+    def _day(self, lane: Lane, day: date) -> Iterator[Cell]:
+        for minute, service in lane.day:
+            local = datetime.combine(day, time(*divmod(minute, 60)), tzinfo=self._zone)
+            yield Cell(lane.key, service, local.astimezone(UTC), int(self._services[service]["minutes"]))
+
+    def cells_between(self, lane: Lane, start: datetime, end: datetime) -> list[Cell]:
+        """The cells that start in the window, ascending, within the time that the calendar remembers."""
+        cells, starts = self._grid(lane)
+        return cells[bisect_left(starts, start) : bisect_left(starts, end)]
 
     def _order(self, lane: Lane, *, upcoming: bool) -> tuple[list[Cell], dict[datetime, int]]:
         """The cells of the coming or the past weeks in the order in which they fill up: near days first, with chance."""
         if (lane.key, upcoming) not in self._orders:
-            first = self._today if upcoming else self._today - timedelta(days=DAYS_REMEMBERED)
-            last = self._today + timedelta(days=DAYS_AFTER) if upcoming else self._today - timedelta(days=1)
+            first = self._local_midnight(self._today if upcoming else self._today - timedelta(days=DAYS_REMEMBERED))
+            days = DAYS_AFTER + 1 if upcoming else DAYS_REMEMBERED
             random = dice(self._seed, "calendar", lane.key, int(upcoming))
             weighed = []
-            for cell in self.cells(lane, first, last):
-                distance = abs((cell.start.date() - self._today).days) / max(1, (last - first).days)
+            for cell in self.cells_between(lane, first, first + timedelta(days=days)):
+                distance = abs((cell.start.date() - self._today).days) / days
                 weighed.append((distance * 0.8 + random.random(), cell.start, cell))
             ordered = [cell for *_, cell in sorted(weighed, key=lambda each: each[:2])]
             self._orders[lane.key, upcoming] = ordered, {cell.start: place for place, cell in enumerate(ordered)}
         return self._orders[lane.key, upcoming]
+
+    def _local_midnight(self, day: date) -> datetime:
+        return datetime.combine(day, time(), tzinfo=self._zone)
 
     def cell(self, lane: Lane, place: int, *, upcoming: bool) -> Cell | None:
         """The cell that fills up in that place; None when the calendar is full."""
@@ -124,12 +140,6 @@ class Calendar:
         """Whether nobody may be booked there."""
         place, upcoming = self.place(cell)
         return place >= len(self._order(self.lanes[cell.lane], upcoming=upcoming)[0]) * (1 - _CLOSED)
-
-    def cells_between(self, lane: Lane, start: datetime, end: datetime) -> Iterator[Cell]:
-        """The cells that start in the window, within the time that the calendar remembers."""
-        first = max(start.astimezone(self._zone).date(), self._today - timedelta(days=DAYS_REMEMBERED))
-        last = min(end.astimezone(self._zone).date(), self._today + timedelta(days=DAYS_AFTER))
-        return (cell for cell in self.cells(lane, first, last) if start <= cell.start < end)
 
     # --- resources ----------------------------------------------------------------------------------------------------
 
@@ -217,8 +227,7 @@ class Calendar:
 
     def _open_window(self, start: datetime, end: datetime) -> tuple[datetime, datetime]:
         """The part of a window for which slots are kept."""
-        first = datetime.combine(self._today - timedelta(days=DAYS_BEFORE), time(), tzinfo=self._zone)
-        return max(start, first), end
+        return max(start, self._local_midnight(self._today - timedelta(days=DAYS_BEFORE))), end
 
     def slot(self, slot_id: str, holder: Holder) -> Resource | None:
         cell = self.cell_of(slot_id)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 
 from millgate.simulator.hospital import numbers
 from millgate.simulator.hospital.booking import Bookings
@@ -20,6 +22,9 @@ from millgate.simulator.hospital.reports import Reports
 from millgate.simulator.hospital.social_history import social_history
 from millgate.simulator.hospital.staff import Staff
 from millgate.simulator.hospital.visits import COMBINED, Visit, Visits
+
+# How many charts are kept as plans, and how many lists of resources as bytes (up to a megabyte each, mostly a tenth of it).
+_PLANNED, _WRITTEN = 128, 48
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,15 +63,25 @@ class Charts:
         self._encounters = Encounters(seed, coder, places, staff)
         self._observations = Observations(seed, coder, staff)
         self._reports = Reports(seed, coder, staff, self._observations)
+        self._chart: Callable[[int], Chart] = lru_cache(maxsize=_PLANNED)(self._plan)
+        self._written: Callable[[int, str], bytes] = lru_cache(maxsize=_WRITTEN)(self._write)
 
-    def chart(self, patient: int) -> Chart:
+    def _plan(self, patient: int) -> Chart:
         person = self._person(patient)
         problems = draw_problems(self._seed, person)
         body = draw_body(self._seed, person, problems)
         return Chart(person, problems, body, tuple(self._visits.of(person, problems)))
 
-    def resources(self, chart: Chart, resource_type: str) -> list[Resource]:
-        """All Encounters, Observations or DiagnosticReports of a chart, oldest first."""
+    def resources(self, patient: int, resource_type: str) -> list[Resource]:
+        """All Encounters, Observations or DiagnosticReports of a patient, oldest first."""
+        made: list[Resource] = pickle.loads(self._written(patient, resource_type))  # noqa: S301 - written below, and only there
+        return made
+
+    def _write(self, patient: int, resource_type: str) -> bytes:
+        """A chart's resources, kept as bytes: reading them back is many times faster than writing them anew."""
+        return pickle.dumps(self._resources(self._chart(patient), resource_type), protocol=5)
+
+    def _resources(self, chart: Chart, resource_type: str) -> list[Resource]:
         if resource_type == "Encounter":
             return [self._encounters.resource(chart.person, visit) for visit in chart.visits]
         made = [] if resource_type == "DiagnosticReport" else list(self._told(chart))
@@ -74,8 +89,9 @@ class Charts:
             made += self._of_visit(chart, visit, resource_type)
         return made
 
-    def read(self, chart: Chart, resource_type: str, resource_id: str) -> Resource | None:
+    def read(self, patient: int, resource_type: str, resource_id: str) -> Resource | None:
         """The one resource, from the visit that its id names."""
+        chart = self._chart(patient)
         if resource_type == "Encounter":
             return self._encounter(chart, resource_id)
         place = numbers.observation_place(resource_id) if resource_type == "Observation" else numbers.event_place(resource_id)

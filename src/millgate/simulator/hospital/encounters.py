@@ -118,7 +118,7 @@ class Encounters:
         return {"extension": made} if made else {}
 
     def _fin(self, person: Person, visit: Visit, random: Random) -> Resource:
-        value = str(16_000 + person.index * numbers.ENCOUNTERS_EACH + visit.ordinal)
+        value = numbers.fin(person.index, visit.ordinal)
         made: Resource = {"use": "usual", "type": self._coder.concept("encounter_identifier", "fin")}
         made |= {"_system": absent()} if random.random() < 0.08 else {"system": FIN_SYSTEM}
         return made | {"value": value, "period": {"start": moments.milliseconds(visit.start)}}

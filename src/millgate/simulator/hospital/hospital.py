@@ -12,7 +12,7 @@ from millgate.simulator.hospital import index, numbers
 from millgate.simulator.hospital.appointments import Appointments
 from millgate.simulator.hospital.booking import Bookings
 from millgate.simulator.hospital.calendar import Calendar
-from millgate.simulator.hospital.chart import Chart, Charts
+from millgate.simulator.hospital.chart import Charts
 from millgate.simulator.hospital.coding import Coder, Resource
 from millgate.simulator.hospital.identifiers import draw_identifiers
 from millgate.simulator.hospital.patient_record import PatientRecords
@@ -61,7 +61,6 @@ class Hospital:
         self._calendar = Calendar(seed, self._places, self._staff, self._coder, today, ZoneInfo(time_zone))
         self._bookings = Bookings(seed, self._calendar, self._staff, today, self._person, patients)
         self._charts = Charts(seed, self._places, self._staff, self._bookings, today, self._person, self._coder)
-        self._chart: Callable[[int], Chart] = lru_cache(maxsize=64)(self._charts.chart)
         self._appointments = Appointments(seed, self._calendar, self._bookings, self._coder, self._person)
         fingerprint = f"{seed} {patients} {tenant} {today} {name} {time_zone} {index.program_fingerprint()}"
         self._index = index.Index(index_path, fingerprint)
@@ -115,7 +114,7 @@ class Hospital:
             return None
         if resource_type == "Appointment":
             return self._appointments.read(patient, resource_id)
-        return self._charts.read(self._chart(patient), resource_type, resource_id)
+        return self._charts.read(patient, resource_type, resource_id)
 
     def _number_of(self, resource_type: str, resource_id: str) -> int | None:
         """Number of the patient in whose chart an id belongs; the id itself need not exist."""
@@ -189,7 +188,16 @@ class Hospital:
             return []
         if resource_type == "Appointment":
             return self._appointments.of_patient(place.patient)
-        return self._charts.resources(self._chart(place.patient), resource_type)
+        return self._charts.resources(place.patient, resource_type)
+
+    def find_encounters(self, identifier: tuple[str | None, str]) -> list[str]:
+        """Logical ids of the encounters with that number (FIN); its system may be None for any."""
+        system, value = identifier
+        place = numbers.fin_place(value)
+        encounter = self.read("Encounter", numbers.encounter_id(*place)) if place else None
+        held = encounter.get("identifier", ()) if encounter else ()
+        fits = any(each.get("value") == value and system in (None, each.get("system")) for each in held)
+        return [encounter["id"]] if encounter and fits else []
 
     # --- the house ----------------------------------------------------------------------------------------------------
 

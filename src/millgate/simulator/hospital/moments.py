@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_WITHOUT_MARKS = str.maketrans("", "", "-T:")
+
+
+def _stem(moment: datetime) -> str:
+    """Date and time in UTC without fractions or zone."""
+    return (moment if moment.tzinfo is UTC else moment.astimezone(UTC)).isoformat()[:19]
 
 
 def seconds(moment: datetime) -> str:
     """`2020-07-06T21:11:00Z`."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return f"{_stem(moment)}Z"
 
 
 def milliseconds(moment: datetime) -> str:
     """`2020-07-06T21:11:00.000Z`."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
+    return f"{_stem(moment)}.000Z"
 
 
 def with_offset(moment: datetime) -> str:
     """`2020-07-06T21:11:00.000+00:00`."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.000+00:00")
+    return f"{_stem(moment)}.000+00:00"
 
 
 def told(moment: datetime) -> str:
@@ -34,9 +40,10 @@ def told_date(day: date) -> str:
     return f"{_MONTHS[day.month - 1]} {day.day:>2}, {day.year}"
 
 
+def packed(moment: datetime) -> str:
+    """`2020070621110000`, as in the numbers of clinical events."""
+    return _stem(moment).translate(_WITHOUT_MARKS) + "00"
+
+
 def midnight(day: date) -> datetime:
     return datetime(day.year, day.month, day.day, tzinfo=UTC)
-
-
-def later(moment: datetime, **amount: float) -> datetime:
-    return moment + timedelta(**amount)

@@ -24,6 +24,7 @@ _HISTORY = 73_000_000
 _SECTION = 55_000_000
 _APPOINTMENT = 4_800_000
 _ROW = 490_000_000
+_FIN = 16_000
 
 SYSTEM_PRACTITIONER = "1"
 _PRACTITIONER, _PRACTITIONER_STEP = 4_122_600, 6
@@ -45,6 +46,11 @@ def person_id(patient: int, kind: int = 0) -> str:
 
 def encounter_id(patient: int, ordinal: int) -> str:
     return str(_ENCOUNTER + patient * ENCOUNTERS_EACH + ordinal)
+
+
+def fin(patient: int, ordinal: int) -> str:
+    """The number by which the billing office knows an encounter: its FIN."""
+    return str(_FIN + patient * ENCOUNTERS_EACH + ordinal)
 
 
 def event_number(patient: int, visit: int, ordinal: int) -> int:
@@ -92,6 +98,10 @@ def person_place(text: str) -> Place | None:
 
 def encounter_place(text: str) -> Place | None:
     return _decode(text, _ENCOUNTER, ENCOUNTERS_EACH)
+
+
+def fin_place(text: str) -> Place | None:
+    return _decode(text, _FIN, ENCOUNTERS_EACH)
 
 
 def appointment_place(text: str) -> Place | None:

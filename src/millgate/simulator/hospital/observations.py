@@ -22,7 +22,7 @@ from millgate.simulator.hospital.coding import (
     coding,
     quantity,
 )
-from millgate.simulator.hospital.dice import dice, digest
+from millgate.simulator.hospital.dice import Urn, dice, digest
 from millgate.simulator.hospital.measuring import Drawing, Measurement
 from millgate.simulator.hospital.narrative import narrative
 from millgate.simulator.hospital.people import Person
@@ -40,17 +40,17 @@ _FUNCTIONS = {
     "PPRF": (PARTICIPATION, "primary performer"),
     "OP": ("http://terminology.hl7.org/CodeSystem/v2-0912", "ordering provider"),
 }
-_STATUSES = {
-    "final": 936,
-    "corrected": 20,
-    "amended": 14,
-    "preliminary": 10,
-    "entered-in-error": 12,
-    "cancelled": 5,
-    "unanswered": 3,
-}
+_STATUSES = Urn(
+    ["final", "corrected", "amended", "preliminary", "entered-in-error", "cancelled", "unanswered"], [936, 20, 14, 10, 12, 5, 3]
+)
 _PRESSURE = ("systolic", "diastolic")
 _NOTES = ("Specimen slightly hemolyzed.", "Repeated and verified.", "Called to the ward, read back.", "Patient fasting.")
+
+
+def event_source(seed: int) -> str:
+    """What the numbers of all clinical events of one hospital begin with."""
+    hospital = digest(seed, "ceuuid")
+    return "CE" + "-".join((hospital[:8], hospital[8:12], hospital[12:16], hospital[16:20], hospital[20:32]))
 
 
 class Observations:
@@ -58,23 +58,26 @@ class Observations:
 
     def __init__(self, seed: int, coder: Coder, staff: Staff) -> None:
         self._seed, self._coder, self._staff = seed, coder, staff
+        self._event_source = event_source(seed)
 
     # --- what belongs together ----------------------------------------------------------------------------------------
 
     def of_round(self, person: Person, visit: Visit, taken: list[Measurement], *, first: bool) -> Iterator[Resource]:
         """The vital signs of one round: both pressures in one panel, oxygen with its flow where it was given."""
+        random = dice(self._seed, "observation", person.index, visit.ordinal, taken[0].ordinal)
         by_name = {each.key: each for each in taken}
         for each in taken:
             if each.key == "systolic":
-                yield self._pressure(person, visit, each, by_name["diastolic"])
+                yield self._pressure(person, visit, each, by_name["diastolic"], random)
             elif each.key == "saturation" and first and "short_of_breath" in visit.effects:
-                yield self._saturation(person, visit, each)
+                yield self._saturation(person, visit, each, random)
             elif each.key != "diastolic":
-                yield self._single(person, visit, each)
+                yield self._single(person, visit, each, random)
 
     def of_drawing(self, person: Person, visit: Visit, drawing: Drawing) -> Iterator[Resource]:
+        random = dice(self._seed, "observation", person.index, visit.ordinal, drawing.measurements[0].ordinal)
         for each in drawing.measurements:
-            yield self._single(person, visit, each)
+            yield self._single(person, visit, each, random)
 
     def id_of(self, person: Person, visit: Visit, measurement: Measurement) -> str:
         prefix = "L" if measurement.kind == "lab" or measurement.key == "weight_score" else "VS"
@@ -82,8 +85,7 @@ class Observations:
 
     # --- shapes -------------------------------------------------------------------------------------------------------
 
-    def _single(self, person: Person, visit: Visit, measured: Measurement) -> Resource:
-        random = dice(self._seed, "observation", person.index, visit.ordinal, measured.ordinal)
+    def _single(self, person: Person, visit: Visit, measured: Measurement, random: Random) -> Resource:
         status = self._status(random, measured, visit)
         at_home = measured.key == "glucose_poc"
         made = self._begin(person, visit, measured, self.id_of(person, visit, measured), status, random, at_home=at_home)
@@ -106,8 +108,7 @@ class Observations:
             made["note"] = [note]
         return self._told(made, person, measured)
 
-    def _pressure(self, person: Person, visit: Visit, systolic: Measurement, diastolic: Measurement) -> Resource:
-        random = dice(self._seed, "observation", person.index, visit.ordinal, systolic.ordinal)
+    def _pressure(self, person: Person, visit: Visit, systolic: Measurement, diastolic: Measurement, random: Random) -> Resource:
         ordinals = [numbers.event_number(person.index, visit.ordinal, each.ordinal) for each in (systolic, diastolic)]
         status = self._status(random, systolic, visit)
         made = self._begin(person, visit, systolic, f"BP-{ordinals[0]}-{ordinals[1]}", status, random)
@@ -119,9 +120,8 @@ class Observations:
         made["component"] = [self._component(each) for each in (systolic, diastolic)]
         return self._told(made, person, systolic, result=f"{systolic.value}/{diastolic.value} mmHg")
 
-    def _saturation(self, person: Person, visit: Visit, measured: Measurement) -> Resource:
+    def _saturation(self, person: Person, visit: Visit, measured: Measurement, random: Random) -> Resource:
         """Pulse oximetry while oxygen is given: it comes from another table, with other ids and times without milliseconds."""
-        random = dice(self._seed, "observation", person.index, visit.ordinal, measured.ordinal)
         section = f"VS-CV-{numbers.section_number(person.index, visit.ordinal)}-SECT-{8_000 + random.randint(0, 999)}"
         made = self._begin(person, visit, measured, section, "final", random)
         made["meta"] = {"versionId": "0", "lastUpdated": moments.seconds(measured.moment + timedelta(minutes=9))}
@@ -172,9 +172,7 @@ class Observations:
         }
 
     def _identifier(self, number: int, moment: datetime) -> Resource:
-        hospital = digest(self._seed, "ceuuid")
-        uuid = "-".join((hospital[:8], hospital[8:12], hospital[12:16], hospital[16:20], hospital[20:32]))
-        return {"system": CEUUID_SYSTEM, "value": f"CE{uuid}-{number}-{moment:%Y%m%d%H%M%S}00"}
+        return {"system": CEUUID_SYSTEM, "value": f"{self._event_source}-{number}-{moments.packed(moment)}"}
 
     def _code(self, measured: Measurement, random: Random | None) -> Resource:
         row = measured.row
@@ -240,7 +238,7 @@ class Observations:
         return {"code": self._code(measured, None)} | self._value(measured) | self._judgment(measured)
 
     def _status(self, random: Random, measured: Measurement, visit: Visit) -> str:
-        chosen = random.choices(list(_STATUSES), list(_STATUSES.values()))[0]
+        chosen = _STATUSES.draw(random)
         late = visit.status == "in-progress" and measured.kind == "lab" and visit.kind in ("inpatient", "emergency")
         if chosen in ("cancelled", "unanswered") and measured.kind == "vital":
             return "final"

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from datetime import date, datetime
+from itertools import pairwise
 from random import Random
 
 from millgate.simulator.hospital.dice import dice
@@ -47,11 +48,15 @@ class Body:
 
 def draw_body(seed: int, person: Person, problems: tuple[Problem, ...]) -> Body:
     random = dice(seed, "body", person.index)
-    usual = [max(-2.3, min(2.3, random.gauss(0, 1))) for _ in range(9)]
+
+    def usual() -> float:
+        return max(-2.3, min(2.3, random.gauss(0, 1)))
+
+    tall, heavy, pressure, pulse, sugar, fat, blood, kidney, thyroid = (usual() for _ in range(9))
     # Source: blood groups of US donors (American Red Cross, rounded).
     groups = {"O+": 37, "A+": 36, "B+": 9, "AB+": 3, "O-": 7, "A-": 6, "B-": 2, "AB-": 1}
     blood_type = random.choices(list(groups), list(groups.values()))[0]
-    return Body(person, problems, *usual, blood_type)
+    return Body(person, problems, tall, heavy, pressure, pulse, sugar, fat, blood, kidney, thyroid, blood_type)
 
 
 # --- size -------------------------------------------------------------------------------------------------------------
@@ -60,7 +65,7 @@ def draw_body(seed: int, person: Person, problems: tuple[Problem, ...]) -> Body:
 def _grown(column: str, age: float) -> float:
     """The median of a growth chart, between its ages by straight lines."""
     table = rows("growth")
-    for low, high in zip(table, table[1:], strict=False):
+    for low, high in pairwise(table):
         first, last = float(low["age"]), float(high["age"])
         if age < last:
             share = (age - first) / (last - first)
@@ -207,14 +212,16 @@ def filtration_rate(creatinine: float, age: float, sex: str) -> float:
     """eGFR in mL/min/1.73 m2 of an adult with that creatinine in mg/dL."""
     kappa, alpha, factor = _CKD_EPI[sex]
     share = creatinine / kappa
-    return 142 * min(share, 1) ** alpha * max(share, 1) ** -1.2 * 0.9938 ** int(age) * factor
+    rate: float = 142 * min(share, 1) ** alpha * max(share, 1) ** -1.2 * 0.9938 ** int(age) * factor
+    return rate
 
 
 def _creatinine(rate: float, age: float, sex: str) -> float:
     """The creatinine that goes with a filtration rate: the equation the other way round."""
     kappa, alpha, factor = _CKD_EPI[sex]
     share = rate / (142 * 0.9938 ** int(age) * factor)
-    return kappa * (share ** (1 / alpha) if share >= 1 else share ** (1 / -1.2))
+    creatinine: float = kappa * (share ** (1 / alpha) if share >= 1 else share ** (1 / -1.2))
+    return creatinine
 
 
 def _fats(body: Body, on: date, random: Random) -> dict[str, float]:

@@ -201,10 +201,10 @@ class Places:
         """Aliases: facilities by their account number, units by the name that foreign systems know them by."""
         made: Resource = {}
         if location.key in ("emergency", "intensive"):
-            value = {"valueCodeableConcept": self._coder.concept("core_measure", location.key), "url": "custom-attribute-value"}
+            measure = {"valueCodeableConcept": self._coder.concept("core_measure", location.key), "url": "custom-attribute-value"}
             attribute = {"id": "20356268", "valueString": "Core Measure Locations", "url": "custom-attribute-name"}
             url = "https://fhir-ehr.cerner.com/r4/StructureDefinition/custom-attribute"
-            made["extension"] = [{"extension": [attribute, value], "url": url}]
+            made["extension"] = [{"extension": [attribute, measure], "url": url}]
         if location.physical == "facility":
             made["identifier"] = [self._location_identifier("fin", "FIN NBR", str(int(location.id) % 10_000 + 10_000))]
         elif location.physical in ("unit", "ambulatory", "department") and location.parent:

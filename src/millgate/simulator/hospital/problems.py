@@ -90,7 +90,8 @@ def _pregnancies(random: Random, person: Person, age: int) -> tuple[Problem, ...
     """Pregnancies from the first registration on: a woman of the right age has one in every ten years or so."""
     if person.sex != "female" or age > 46:
         return ()
-    made, day = [], max(person.born + timedelta(days=20 * 365), person.registered.date())
+    made: list[Problem] = []
+    day = max(person.born + timedelta(days=20 * 365), person.registered.date())
     last = person.born + timedelta(days=42 * 365)
     while (day := day + timedelta(days=int(200 + random.random() * 4200))) < last and len(made) < 4:
         until = day + timedelta(days=_TERM_DAYS + random.randint(-21, 9))

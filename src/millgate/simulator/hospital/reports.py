@@ -8,10 +8,10 @@ from random import Random
 
 from millgate.simulator.hospital import moments, numbers
 from millgate.simulator.hospital.coding import ABSENT_REASON, LOINC, Coder, Resource, coding
-from millgate.simulator.hospital.dice import dice, digest
+from millgate.simulator.hospital.dice import dice
 from millgate.simulator.hospital.measuring import FIRST_REPORT, LAST_REPORT, Drawing
 from millgate.simulator.hospital.narrative import narrative
-from millgate.simulator.hospital.observations import CEUUID_SYSTEM, Observations
+from millgate.simulator.hospital.observations import CEUUID_SYSTEM, Observations, event_source
 from millgate.simulator.hospital.people import Person
 from millgate.simulator.hospital.staff import Practitioner, Staff
 from millgate.simulator.hospital.tables import by_key
@@ -43,7 +43,7 @@ class Reports:
         row = by_key("panels")[drawing.panel]
         signer = self._staff.system if random.random() < 0.7 else self._staff.one_of("pathology", 0)
         issued = drawing.moment + timedelta(minutes=random.randint(25, 240), seconds=random.randint(0, 59))
-        category = [
+        category: list[Resource] = [
             {"coding": [coding(_SERVICE_SECTION, "LAB", "Laboratory", selected=True)], "text": "Laboratory"},
             {"coding": [coding(LOINC, "LP29693-6" if drawing.panel != "urine_culture" else "LP7819-8", selected=False)]},
         ]
@@ -109,8 +109,6 @@ class Reports:
             "preliminary" if chance < 0.03 else "amended" if chance < 0.05 else "entered-in-error" if chance < 0.055 else "final"
         )
         style = moments.with_offset if random.random() < 0.2 else moments.milliseconds
-        hospital = digest(self._seed, "ceuuid")
-        uuid = "-".join((hospital[:8], hospital[8:12], hospital[12:16], hospital[16:20], hospital[20:32]))
         codings = [self._coder.own(72, row["event_code"], row["display"])]
         if row["loinc"]:
             codings.append(coding(LOINC, row["loinc"], row.get("loinc_display", ""), selected=False))
@@ -119,7 +117,7 @@ class Reports:
             "id": str(number),
             "meta": {"versionId": str(random.randint(1, 3)), "lastUpdated": style(issued)},
             "text": {},
-            "identifier": [{"system": CEUUID_SYSTEM, "value": f"CE{uuid}-{number}-{issued:%Y%m%d%H%M%S}00"}],
+            "identifier": [{"system": CEUUID_SYSTEM, "value": f"{event_source(self._seed)}-{number}-{moments.packed(issued)}"}],
             "status": status,
             "category": category,
             "code": {"coding": codings, "text": row["display"]},

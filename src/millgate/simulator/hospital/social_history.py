@@ -17,7 +17,7 @@ from millgate.simulator.hospital.problems import Problem
 from millgate.simulator.hospital.staff import Practitioner
 from millgate.simulator.hospital.tables import rows
 
-_CATEGORY = {
+_CATEGORY: Resource = {
     "coding": [coding("http://terminology.hl7.org/CodeSystem/observation-category", "social-history", "Social History")],
     "text": "Social History",
 }
@@ -113,7 +113,7 @@ def _observation(observation_id: str, number: int, code: Resource, about: Resour
             ("Issued Date", moments.told(datetime.fromisoformat(issued))),
         ),
         "status": "final",
-        "category": [{"coding": [dict(_CATEGORY["coding"][0])], "text": _CATEGORY["text"]}],
+        "category": [deepcopy(_CATEGORY)],
         "code": code,
     }
     return made | deepcopy(about) | content

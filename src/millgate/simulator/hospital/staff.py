@@ -58,6 +58,7 @@ class Staff:
             for _ in range(int(row["count"])):
                 self.all.append(self._hire(len(self.all), row, urn))
         self.by_id = {each.id: each for each in self.all}
+        self._of: dict[tuple[str, ...], list[Practitioner]] = {}
 
     def _hire(self, number: int, row: dict[str, str], origins: Urn[dict[str, str]]) -> Practitioner:
         random = dice(self._seed, "practitioner", number)
@@ -81,7 +82,9 @@ class Staff:
         )
 
     def of(self, *specialties: str) -> list[Practitioner]:
-        return [each for each in self.all if each.specialty in specialties]
+        if specialties not in self._of:
+            self._of[specialties] = [each for each in self.all if each.specialty in specialties]
+        return self._of[specialties]
 
     def one_of(self, specialty: str, number: int) -> Practitioner:
         """The same one of a specialty for the same number."""
