@@ -153,6 +153,19 @@ async def test_one_page_of_encounters_says_how_many(bench: Bench) -> None:
     assert said.link("next") is None
 
 
+async def test_an_encounter_by_its_number(bench: Bench) -> None:
+    _, chart = patient_with(bench, "Encounter", 3)
+    encounter = next(e for e in chart if e["identifier"][0].get("system"))
+    system, value = encounter["identifier"][0]["system"], encounter["identifier"][0]["value"]
+    for text, found in (
+        (f"{system}|{value}", [encounter["id"]]),
+        (value, [encounter["id"]]),
+        (f"urn:oid:1.2|{value}", []),
+        ("none", []),
+    ):
+        assert (await bench.search("Encounter", ("identifier", text))).ids == found
+
+
 # --- patients
 
 

@@ -32,12 +32,9 @@ def by_id(records: Records, query: Query, resource_type: str) -> list[Record]:
 
 def patients(records: Records, query: Query) -> list[Record]:
     """The patients of the index; one that was combined into another is only to be had by a read."""
-    system, bar, value = (query.first("identifier") or "").rpartition("|")
-    if bar and not value:
-        raise bad_request("identifier must have a value")
     ids = records.hospital.find_patients(
         ids=list(query.values("_id")) if "_id" in query.given else None,
-        identifier=(system or None, value) if value else None,
+        identifier=_identifier(query),
         name=query.first("name"),
         family=query.first("family"),
         given=query.first("given"),
@@ -55,10 +52,24 @@ def patients(records: Records, query: Query) -> list[Record]:
     ]
 
 
+def _identifier(query: Query) -> tuple[str | None, str] | None:
+    """System (None for any) and value of the identifier that is looked for."""
+    given = query.first("identifier")
+    if given is None:
+        return None
+    system, _, value = given.rpartition("|")
+    if not value:
+        raise bad_request("identifier must have a value")
+    return system or None, value
+
+
 def chart(resource_type: str) -> Callable[[Records, Query], list[Record]]:
     def find(records: Records, query: Query) -> list[Record]:
         if "_id" in query.given:
             return [record for record in by_id(records, query, resource_type) if not _is_combined(record)]
+        if resource_type == "Encounter" and (identifier := _identifier(query)) is not None:
+            found = (records.read("Encounter", encounter_id) for encounter_id in records.hospital.find_encounters(identifier))
+            return [record for record in found if record is not None]
         patient = query.first("patient") or query.first("subject")
         return records.chart(resource_type, patient) if patient else []
 
