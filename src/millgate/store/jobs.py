@@ -11,7 +11,8 @@ import psycopg
 import structlog
 from procrastinate import App, JobContext, PsycopgConnector
 from procrastinate.blueprints import Blueprint
-from procrastinate.exceptions import ConnectorException
+from procrastinate.exceptions import ConnectorException, UniqueViolation
+from procrastinate.jobs import Status
 from psycopg_pool import PoolTimeout
 
 if TYPE_CHECKING:
@@ -83,7 +84,10 @@ def _maintenance() -> Blueprint:
         manager = context.app.job_manager
         stalled = list(await manager.get_stalled_jobs(seconds_since_heartbeat=STALLED_S))
         for job in stalled:
-            await manager.retry_job(job)
+            try:
+                await manager.retry_job(job)
+            except UniqueViolation:  # one like it waits already
+                await manager.finish_job(job, Status.FAILED, delete_job=True)
         return len(stalled)
 
     @tasks.periodic(cron="17 * * * *")
