@@ -6,6 +6,7 @@ Source: RFC 8259; FHIR R4 §2.24.0.1 (decimals have a precision that must be kep
 from __future__ import annotations
 
 import json as standard_json
+import re
 from collections.abc import Iterable
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -16,6 +17,8 @@ from millgate.errors import FixMessage
 
 MAX_BYTES = 64 * 1024 * 1024
 MAX_DEPTH = 64
+
+_KEY_WITH_BLANKS = re.compile(rb'"[ \t\r\n]+:')
 
 
 class WrittenNumber(Decimal):
@@ -78,7 +81,7 @@ def decode(data: bytes, *, max_bytes: int = MAX_BYTES, max_depth: int = MAX_DEPT
     depth, keys = _shape(value, max_depth)
     if depth > max_depth:
         raise _invalid(f"it nests deeper than {max_depth} levels")
-    if (keys != data.count(b'":') or b'\\":' in data) and _has_duplicates(data):
+    if _may_have_duplicates(data, keys) and _has_duplicates(data):
         raise _invalid("one of its objects has the same key twice")
     return value
 
@@ -109,6 +112,17 @@ def _shape(value: Any, max_depth: int) -> tuple[int, int]:
             below += [member for member in members if member.__class__ is dict or member.__class__ is list]
         level = below
     return depth, keys
+
+
+def _may_have_duplicates(data: bytes, keys: int) -> bool:
+    """False only where no object can have a key twice: every `":` is the end of a key, and there are as many as keys are left.
+
+    That holds where no string has a `":` inside, and no key has blanks before its colon.
+    """
+    if keys != data.count(b'":') or b'\\":' in data:
+        return True
+    blank_before_colon = b" :" in data or b"\n:" in data or b"\t:" in data or b"\r:" in data
+    return blank_before_colon and _KEY_WITH_BLANKS.search(data) is not None
 
 
 def _has_duplicates(data: bytes) -> bool:

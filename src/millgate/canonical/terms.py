@@ -79,9 +79,10 @@ def _identifiers(resource: dict[str, Any]) -> Iterator[tuple[str, str]]:
         value = element.get("value")
         if not isinstance(value, str) or not value.strip():
             continue
-        for scope in (element.get("system"), type_of_element(element), None):
-            if scope is None or isinstance(scope, str):
+        for scope in (element.get("system"), type_of_element(element)):
+            if isinstance(scope, str) and scope:
                 yield "identifier", normal_identifiers(scope, value)
+        yield "identifier", normal_identifiers(None, value)
 
 
 def _names(resource: dict[str, Any]) -> Iterator[tuple[str, str]]:
