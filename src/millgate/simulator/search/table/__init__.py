@@ -1,0 +1,30 @@
+"""The search rules of every resource type that the simulated tenant serves, as data.
+
+Source: fact sheet section 3.2; parameter documentation of the live CapabilityStatement, 2026-08, where the sheet leaves a point open
+(a time in Encounter `date`). Not known from public sources, chosen here: the default page sizes of Appointment and Practitioner
+(20) and all maxima but those of DiagnosticReport, Observation and Slot (100; Patient 1,000); a `_count` outside the range is moved to
+its nearer end; DiagnosticReport comes newest first.
+"""
+
+from __future__ import annotations
+
+from millgate.simulator.search.rules import SearchRule
+from millgate.simulator.search.table.calendar import APPOINTMENT, SCHEDULE, SLOT
+from millgate.simulator.search.table.chart import DIAGNOSTIC_REPORT, ENCOUNTER, OBSERVATION, PATIENT
+from millgate.simulator.search.table.house import LOCATION, ORGANIZATION, PRACTITIONER
+
+RULES: dict[str, SearchRule] = {
+    rule.resource_type: rule
+    for rule in (
+        APPOINTMENT,
+        DIAGNOSTIC_REPORT,
+        ENCOUNTER,
+        LOCATION,
+        OBSERVATION,
+        ORGANIZATION,
+        PATIENT,
+        PRACTITIONER,
+        SCHEDULE,
+        SLOT,
+    )
+}

@@ -1,0 +1,79 @@
+"""Parameters that several resource types have in common."""
+
+from __future__ import annotations
+
+from millgate.simulator.search.rules import DateRule, Parameter
+
+R4 = "http://hl7.org/fhir/R4/SearchParameter/"
+US_CORE = "http://hl7.org/fhir/us/core/SearchParameter/us-core-"
+PROVENANCE = ("Provenance:target",)
+
+# "D2" of the fact sheet: at most two values, any prefix; two values close a range.
+D2 = DateRule()
+CLOSED = "Once, or twice as the lower and the upper end of a closed range."
+
+
+def resource_id(resource_type: str, definition: str = R4 + "Resource-id") -> Parameter:
+    return Parameter(
+        name="_id",
+        kind="token",
+        many=True,
+        paths=("id",),
+        definition=definition,
+        about=f"One or several {resource_type} ids, by comma.",
+    )
+
+
+def count(definition: str = R4 + "Resource-count") -> Parameter:
+    return Parameter(
+        name="_count",
+        kind="number",
+        definition=definition,
+        about="The most results on a page. Passed over with '_id'.",
+    )
+
+
+def last_updated() -> Parameter:
+    return Parameter(
+        name="_lastUpdated",
+        kind="date",
+        dates=D2,
+        paths=("meta.lastUpdated",),
+        definition=R4 + "Resource-lastUpdated",
+        about="When the record last changed in a clinically significant way. " + CLOSED,
+    )
+
+
+def patient(definition: str, path: str = "subject") -> Parameter:
+    return Parameter(
+        name="patient",
+        kind="reference",
+        targets=("Patient",),
+        paths=(path,),
+        definition=definition,
+        about="The patient that the record is about.",
+    )
+
+
+def subject(definition: str) -> Parameter:
+    return Parameter(
+        name="subject",
+        kind="reference",
+        targets=("Patient",),
+        modifiers=frozenset({"Patient"}),
+        paths=("subject",),
+        definition=definition,
+        about="The patient that the record is about.",
+    )
+
+
+def encounter(definition: str) -> Parameter:
+    return Parameter(
+        name="encounter",
+        kind="reference",
+        many=True,
+        targets=("Encounter",),
+        paths=("encounter",),
+        definition=definition,
+        about="One or several encounters, by comma, in which the record was made.",
+    )
