@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -251,9 +251,11 @@ def plain_reply(request: Request[Any, Any, Any], outcome: Reply | GatewayError) 
     return _send(_refusal(outcome, asked.request_id) if isinstance(outcome, GatewayError) else outcome, asked.request_id)
 
 
-def refusal_response(request: Request[Any, Any, Any], error: GatewayError) -> Response[bytes]:
+def refusal_response(
+    request: Request[Any, Any, Any], error: GatewayError, more: Mapping[str, str] | None = None
+) -> Response[bytes]:
     """A refusal that came before any door: no such path, a method that is not taken, a body that is too large."""
     asked = read_headers(request.scope)
     reply = _refusal(error, asked.request_id)
-    headers = {**dict(reply.headers), **dict(_ALWAYS), "x-request-id": asked.request_id}
+    headers = {**dict(reply.headers), **(more or {}), **dict(_ALWAYS), "x-request-id": asked.request_id}
     return Response(reply.body, status_code=reply.status, media_type=reply.media_type, headers=headers)

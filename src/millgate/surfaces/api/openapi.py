@@ -202,6 +202,14 @@ def write_operation(form: type[msgspec.Struct]) -> type[Operation]:
 
 
 @dataclass
+class OpenToAll(Operation):
+    """The operation of a route that asks for no key and no session."""
+
+    def __post_init__(self) -> None:
+        self.security = []
+
+
+@dataclass
 class AnswersNothing(Operation):
     """The operation of a route that answers 204 only."""
 

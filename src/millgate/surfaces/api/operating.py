@@ -16,7 +16,7 @@ from millgate.access.rules import require
 from millgate.errors import FixRequest, GatewayError
 from millgate.flow.read import instant
 from millgate.surfaces.api.door import Asked, Door, Reply, Seen, plain_reply
-from millgate.surfaces.api.openapi import refusals
+from millgate.surfaces.api.openapi import OpenToAll, refusals
 
 NO_STORE = ("cache-control", "no-store")
 
@@ -97,6 +97,7 @@ def routes(door: Door) -> list[HTTPRouteHandler]:
         operation_id="health",
         tags=["Running it"],
         summary="Whether the process is up",
+        operation_class=OpenToAll,
         responses={200: ResponseSpec(Health, generate_examples=False, description="It is."), **refusals((405, 500))},
     )
     async def health(request: Request[Any, Any, Any]) -> ASGIResponse:
@@ -107,6 +108,7 @@ def routes(door: Door) -> list[HTTPRouteHandler]:
         operation_id="ready",
         tags=["Running it"],
         summary="Whether requests can be answered now",
+        operation_class=OpenToAll,
         responses={200: ResponseSpec(Readiness, generate_examples=False, description="They can."), **refusals((405, 500, 503))},
     )
     async def ready(request: Request[Any, Any, Any]) -> ASGIResponse:

@@ -47,7 +47,8 @@ def _refuse(request: Request[Any, Any, Any], error: GatewayError) -> Response[by
 
 
 def _refuse_framework(request: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
-    return refusal_response(request, gateway_error_of(error))
+    allowed = {name: value for name, value in (error.headers or {}).items() if name.lower() == "allow"}
+    return refusal_response(request, gateway_error_of(error), allowed)
 
 
 def _fail(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:

@@ -69,6 +69,7 @@ def routes(door: Door) -> list[HTTPRouteHandler]:
         operation_id="authenticate",
         tags=["Session"],
         summary="Open a session with an API key",
+        security=[{"key": []}],
         operation_class=body_operation(AuthenticateRequest),
         responses={
             201: _spec(OpenedView, "The session."),
