@@ -23,12 +23,16 @@ LONGEST = 16_384
 
 
 class Place(msgspec.Struct, frozen=True, array_like=True):
-    """One place in a walk over pages: the filters it began with, the source's link (None = its first page), the offset in it."""
+    """One place in a walk over pages: the filters it began with, the source's link (None = its first page), the offset in it.
+
+    `seen` holds the marks of what the source's page before showed, one after the other: a source may show it once more.
+    """
 
     filters: dict[str, tuple[str, ...]]
     limit: int
     link: str | None
     offset: int
+    seen: bytes = b""
 
 
 class _Sealed(msgspec.Struct, array_like=True):

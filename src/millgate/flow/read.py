@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import blake2b
-from typing import Literal
+from typing import Literal, get_args
 from urllib.parse import urlencode
 
 import msgspec
@@ -35,6 +35,8 @@ Key = tuple[Hashable, ...]
 Fetched = tuple[Shelved, Sequence[Call]]
 
 DEFAULT_LIMIT = 50
+# How many bytes of a fingerprint a cursor carries. Source: Millennium fact sheet §4.1 (the same id can recur on a later page).
+MARK = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +103,8 @@ class Reader:
         holder = Holder(session.tenant, session.client_id, declaration.name, session.patient_id)
         place = self._place(request, holder)
         _check_rights(session, declaration, place.filters)
-        key = (*_realm(session, declaration), request.form, place.link, place.limit, tuple(sorted(place.filters.items())))
+        filters = tuple(sorted(place.filters.items()))
+        key = (*_realm(session, declaration), request.form, place.link, place.seen, place.limit, filters)
         page, calls, origin = await self._held_or_fetched(key, request, lambda: self._fetch_page(session, request, place))
         stop = place.offset + (request.limit or place.limit)
         body = self._list_body(page, request, place, stop, holder)
@@ -117,7 +120,7 @@ class Reader:
         if declaration.patient_scoped:
             for patient_id in patients or ("",):
                 allow_patient(session, patient_id, context)
-        return _answer(page, _one_body(page), origin, calls)
+        return _answer(page, _one_body(page, request.form), origin, calls)
 
     def forget(self, tenant: str, objects: Sequence[str]) -> None:
         """Something was written: answers about these objects are asked of the source again."""
@@ -176,9 +179,10 @@ class Reader:
             page = await self._pathway.search(connection, query)
         await self._keep(connection, page.resources + page.included, page.fetched_at)
         warnings = tuple({"code": "source_warning", "detail": text} for text in page.warnings)
-        return self._shelve(
-            connection, request, page.resources, page.included, page.next_link, page.fetched_at, warnings
-        ), page.calls
+        shelved = self._shelve(
+            connection, request, page.resources, page.included, page.next_link, page.fetched_at, warnings, _marks(place.seen)
+        )
+        return shelved, page.calls
 
     async def _fetch_one(self, session: Session, request: GetRequest) -> Fetched:
         connection = await self._authenticator.connection_of(session)
@@ -218,8 +222,9 @@ class Reader:
         next_link: str | None,
         fetched_at: datetime,
         warnings: tuple[dict[str, str], ...],
+        seen: frozenset[bytes] = frozenset(),
     ) -> Shelved:
-        """Normalize and encode each resource; one that cannot be read becomes a warning, and the rest is delivered."""
+        """Normalize and encode each resource that was not `seen` on the page before; one that cannot be read becomes a warning."""
         context = Context(
             tenant=connection.tenant.name,
             pathway=self._pathway.name,
@@ -236,13 +241,16 @@ class Reader:
         spoiled: list[dict[str, str]] = []
         for resource in resources:
             raw = json.encode(resource)
+            fingerprint = _fingerprint(raw)
+            if fingerprint[:MARK] in seen:
+                continue
             try:
                 item = raw if request.form == "fhir" else encode_object(request.declaration.normalize(resource, context))
             except GatewayError as error:
                 spoiled.append({"code": error.code, "detail": f"{_reference(resource)}: {error.detail}"})
                 continue
             items.append(item)
-            fingerprints.append(_fingerprint(raw))
+            fingerprints.append(fingerprint)
             ids.append(str(resource.get("id", "")))
             patients.append(patients_of(resource))
         if isinstance(request, GetRequest) and not items:
@@ -267,7 +275,8 @@ class Reader:
         if stop < len(page.items):
             following = msgspec.structs.replace(place, offset=stop)
         elif page.next_link:
-            following = msgspec.structs.replace(place, link=page.next_link, offset=0)
+            seen = b"".join(fingerprint[:MARK] for fingerprint in page.fingerprints)
+            following = msgspec.structs.replace(place, link=page.next_link, offset=0, seen=seen or place.seen)
         cursor = self._cursors.seal(following, holder, page.as_of) if following else None
         chosen = slice(place.offset, stop)
         etag = _etag(request.form, *page.fingerprints[chosen], b"more" if cursor else b"last")
@@ -335,18 +344,28 @@ def _etag(*parts: str | bytes) -> str:
     return f'W/"{digest.hexdigest()}"'
 
 
-def object_etag(resource: Resource) -> str:
-    """The ETag of one object: it changes when, and only when, the resource does."""
-    return _etag("one", _fingerprint(json.encode(resource)))
+def object_etag(resource: Resource, form: Form = "objects") -> str:
+    """The ETag of one object in one form: it changes when, and only when, the resource does."""
+    return _etag("one", form, _fingerprint(json.encode(resource)))
+
+
+def names_current(if_match: str, resource: Resource) -> bool:
+    """Whether `If-Match` names the object as it is now, in whichever form the caller saw it. Source: RFC 9110 §13.1.1."""
+    named = {tag.strip().removeprefix("W/") for tag in if_match.split(",")}
+    return "*" in named or any(object_etag(resource, form).removeprefix("W/") in named for form in get_args(Form))
+
+
+def _marks(seen: bytes) -> frozenset[bytes]:
+    return frozenset(seen[at : at + MARK] for at in range(0, len(seen), MARK))
 
 
 def _fingerprint(raw: bytes) -> bytes:
     return blake2b(raw, digest_size=16).digest()
 
 
-def _one_body(page: Shelved) -> Body:
+def _one_body(page: Shelved, form: Form) -> Body:
     if "one" not in page.bodies:
-        etag = _etag("one", *page.fingerprints)
+        etag = _etag("one", form, *page.fingerprints)
         page.bodies["one"] = Body(page.items[0], page.items[0], etag, page.ids, page.patients[0])
     return page.bodies["one"]
 
