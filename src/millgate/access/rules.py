@@ -24,7 +24,7 @@ def require(session: Session, resource_type: str, interaction: str, query: Mappi
 
     `interaction` is one letter of `cruds`; `query` holds the conditions that the call itself is held to, so that a scope with a
     query part is enough for a search which is at least as narrow. NeedAccess `scope_missing`, or `scope_narrowed` if the scope
-    was asked for and the tenant did not grant it.
+    was asked for and not granted.
     """
     context = _context(session.scopes, session.persona, resource_type, interaction, tuple(sorted((query or {}).items())))
     if context is None:
@@ -63,5 +63,7 @@ def _refusal(session: Session, held: ScopeSet, resource_type: str, interaction: 
         accepted = " or ".join("&".join(f"{parameter}={value}" for parameter, value in sorted(one.items())) for one in conditions)
         return NeedAccess("scope_missing", f"The session holds {scope} only for {accepted}; the call has to be held to that.")
     if any(denied.conditions(context, resource_type, interaction) for context in contexts):
-        return NeedAccess("scope_narrowed", f"{scope} was asked for, but the tenant did not grant it.")
+        return NeedAccess(
+            "scope_narrowed", f"{scope} was asked for, but not granted: the client's ceiling or the tenant does not allow it."
+        )
     return NeedAccess("scope_missing", f"The session lacks the scope {scope}.")

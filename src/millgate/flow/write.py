@@ -23,7 +23,7 @@ from millgate.access.rules import allow_patient, require
 from millgate.canonical import json
 from millgate.canonical.exchange import AppointmentWrite, BookSlot, Call, ChangeStatus, Found, ProposeAppointment, Sent
 from millgate.canonical.patients import patients_of
-from millgate.errors import FieldProblem, FixRequest, GatewayError, TryLater
+from millgate.errors import FieldProblem, FixRequest, GatewayError, TryLater, Upstream
 from millgate.flow.authenticate import Authenticator
 from millgate.flow.pathway import Pathway
 from millgate.flow.read import Reader, instant, object_etag
@@ -105,7 +105,7 @@ class Kept(msgspec.Struct, array_like=True):
     patients: tuple[str, ...]
     failure: str | None = None  # the error's code, where the answer was a final refusal
     detail: str | None = None
-    outcome: str | None = None
+    upstream: Upstream | None = None
 
 
 class Begun(Protocol):
@@ -204,8 +204,7 @@ class Writer:
         elif not sent or error.meaning.retryable or error.code in ("upstream_error", "version_conflict"):
             await self._keys.release(**held)
         else:
-            outcome = error.upstream.outcome if error.upstream else None
-            kept = Kept(error.meaning.status, b"", "", None, (), error.code, error.detail, outcome)
+            kept = Kept(error.meaning.status, b"", "", None, (), error.code, error.detail, error.upstream)
             await self._keys.finish(**held, answer=msgspec.msgpack.encode(kept))
 
     async def _perform(self, session: Session, request: AppointmentRequest, *, again: bool, if_match: str | None) -> Written:
@@ -454,7 +453,7 @@ def _digest(request: AppointmentRequest) -> bytes:
 def _replay(answer: bytes) -> Written:
     kept = msgspec.msgpack.decode(answer, type=Kept)
     if kept.failure is not None:
-        raise Replayed(kept.failure, kept.detail or "")
+        raise Replayed(kept.failure, kept.detail or "", upstream=kept.upstream)
     return Written(kept.status, kept.body, kept.id, kept.etag, kept.patients, replayed=True)
 
 

@@ -100,9 +100,7 @@ def _forbidden(outcome: Outcome, resource_type: str) -> GatewayError:
         )
     if "Forbidden resource" in outcome.texts:
         listed = "the scope was granted, but the tenant's own list of allowed resources for this app does not hold it"
-        return CallOperator(
-            "upstream_error", f"The tenant forbids {resource_type}: {listed}. Changes there take about 15 minutes."
-        )
+        return NeedAccess("scope_narrowed", f"The tenant forbids {resource_type}: {listed}. Changes there take about 15 minutes.")
     if "Tenant not valid or accessible" in outcome.texts:
         return CallOperator("upstream_error", "The source does not know the tenant, or has not enabled the gateway's app for it.")
     return CallOperator("upstream_error", _said(f"The source forbids this on {resource_type}", outcome))
