@@ -184,6 +184,8 @@ async def test_both_algorithms_and_both_audiences(signing: Bench) -> None:
     [
         {"aud": "https://elsewhere.example/token"},
         {"aud": None},
+        {"aud": [{}, [], 5]},
+        {"aud": {"a": []}},
         {"iss": "other"},
         {"sub": "plain", "iss": "plain"},
         {"exp": 1},

@@ -22,7 +22,7 @@ BOOK = ("replace", "/status", "booked")
 async def free_slots(bench: Bench) -> list[dict[str, Any]]:
     """The first free slots of the days to come."""
     kind = bench.report["service_types"][0]
-    start, end = TODAY + timedelta(days=1), TODAY + timedelta(days=5)
+    start, end = TODAY + timedelta(days=1), TODAY + timedelta(days=2)
     said = await bench.search(
         "Slot",
         ("service-type", f"{kind['system']}|{kind['code']}"),

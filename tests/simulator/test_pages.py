@@ -213,7 +213,7 @@ async def test_several_ids_and_no_count(bench: Bench) -> None:
 # --- slots, schedules, staff, places
 
 
-def slot_query(bench: Bench, *more: tuple[str, str], days: int = 6) -> list[tuple[str, str]]:
+def slot_query(bench: Bench, *more: tuple[str, str], days: int = 2) -> list[tuple[str, str]]:
     types = ",".join(f"{t['system']}|{t['code']}" for t in bench.report["service_types"][:2])
     start, end = TODAY + timedelta(days=1), TODAY + timedelta(days=1 + days)
     return [("service-type", types), ("start", f"ge{start}T00:00:00Z"), ("start", f"lt{end}T00:00:00Z"), *more]

@@ -169,7 +169,7 @@ class AuthorizationServer:
         now = self._clock()
         expires, not_before, jti = claims.get("exp"), claims.get("nbf", now), claims.get("jti")
         audience = claims.get("aud")
-        named = set(audience) if isinstance(audience, list) else {audience}
+        named = {item for item in (audience if isinstance(audience, list) else [audience]) if isinstance(item, str)}
         valid = (
             claims.get("iss") == claims.get("sub") == client_id
             and isinstance(expires, int | float)

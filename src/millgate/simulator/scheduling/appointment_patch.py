@@ -102,11 +102,11 @@ def _status(appointment: Mapping[str, Any], values: Mapping[str, Any]) -> str | 
     if "replace /status" not in values:
         return None
     wanted, now = values["replace /status"], appointment.get("status")
-    if wanted not in PATCHABLE_STATUSES:
+    if not isinstance(wanted, str) or wanted not in PATCHABLE_STATUSES:
         raise unprocessable(f"status must be one of {', '.join(sorted(PATCHABLE_STATUSES))}")
     if wanted not in TRANSITIONS.get(str(now), ()):
         raise unprocessable(f"status must not change from {now} to {wanted}")
-    return str(wanted)
+    return wanted
 
 
 def _rescheduling(appointment: Mapping[str, Any], values: Mapping[str, Any], status: str | None) -> bool:
