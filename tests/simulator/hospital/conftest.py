@@ -20,7 +20,7 @@ def make(patients: int, *, seed: int = 7, today: date = TODAY, **others: Any) ->
 
 @pytest.fixture(scope="session")
 def hospital() -> Iterator[Hospital]:
-    made = make(160)
+    made = make(140)
     yield made
     made.close()
 

@@ -125,7 +125,7 @@ def test_kept_appointments_have_their_encounter(hospital: Hospital, everything: 
 
 
 def test_a_full_calendar_leaves_free_slots() -> None:
-    hospital = make(9_000)
+    hospital = make(7_000)
     schedule = next(each["id"] for each in hospital.schedules())
     found = Counter(slot["status"] for slot in hospital.slots(schedule_id=schedule, start=NOW, end=NOW + timedelta(days=60)))
     assert found["busy"] > 40

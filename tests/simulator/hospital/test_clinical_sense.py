@@ -11,7 +11,8 @@ import pytest
 
 from millgate.simulator.hospital import Hospital, numbers, physiology
 from millgate.simulator.hospital.problems import draw_problems
-from millgate.simulator.hospital.tables import rows
+from millgate.simulator.hospital.ranges import judge, range_for
+from millgate.simulator.hospital.tables import by_key, rows
 
 from .conftest import NOW, Everything
 
@@ -63,7 +64,14 @@ def test_interpretation_agrees_with_the_reference_range(everything: Everything) 
             flag = part["interpretation"][0]["coding"][1]["code"]
             assert flag[0] == expected, observation["text"]["div"]
             seen.add(flag)
-    assert seen == {"LL", "L", "N", "H", "HH"}
+    assert {"L", "N", "H", "HH"} <= seen <= {"LL", "L", "N", "H", "HH"}
+
+
+@pytest.mark.parametrize(
+    ("value", "flag"), [("2.8", "LL"), ("2.9", "L"), ("3.5", "N"), ("5.1", "N"), ("5.2", "H"), ("6.2", "HH")]
+)
+def test_flags_at_their_limits(value: str, flag: str) -> None:
+    assert judge(Decimal(value), range_for("potassium", "female", 40), by_key("analytes")["potassium"]) == flag
 
 
 def _by_draw(everything: Everything) -> dict[tuple[str, str], dict[str, Any]]:
@@ -138,22 +146,22 @@ def test_diastolic_is_below_systolic(everything: Everything) -> None:
 
 
 @pytest.mark.parametrize(
-    ("problem", "test_name", "usual", "with_problem"),
+    ("problem", "result", "usual", "with_problem"),
     [("diabetes", "Hemoglobin A1c", 5.7, 6.3), ("kidney_disease", "eGFR", 60, 60)],
 )
 def test_problems_show_in_the_laboratory(
-    hospital: Hospital, everything: Everything, problem: str, test_name: str, usual: float, with_problem: float
+    hospital: Hospital, everything: Everything, problem: str, result: str, usual: float, with_problem: float
 ) -> None:
     values: dict[bool, list[float]] = {True: [], False: []}
     for each in everything["Observation"]:
-        if each["code"]["text"] == test_name and "valueQuantity" in each:
+        if each["code"]["text"] == result and "valueQuantity" in each:
             place = numbers.person_place(each["subject"]["reference"].partition("/")[2])
             assert place is not None
             found = {one.key: one for one in draw_problems(hospital._seed, hospital._person(place.patient))}
             has = problem in found and found[problem].onset.isoformat() < each["effectiveDateTime"]
             values[has].append(float(each["valueQuantity"]["value"]))
     mean = {has: sum(each) / len(each) for has, each in values.items() if each}
-    if test_name == "eGFR":
+    if result == "eGFR":
         assert mean[True] < with_problem
         assert mean[False] > usual
     else:
@@ -185,3 +193,11 @@ def test_only_women_are_pregnant(hospital: Hospital) -> None:
         pregnancies = [each for each in draw_problems(hospital._seed, person) if each.key == "pregnancy"]
         assert not pregnancies or person.sex == "female"
         assert all(18 <= (each.onset - person.born).days / 365.25 < 46 for each in pregnancies)
+
+
+def test_no_record_was_changed_after_today(everything: Everything) -> None:
+    """What is happening today may bear today's date."""
+    today = NOW.date().isoformat()
+    for kind in ("Patient", "Encounter", "Observation", "DiagnosticReport", "Practitioner", "Appointment"):
+        late = [each["id"] for each in everything[kind] if each["meta"]["lastUpdated"][:10] > today]
+        assert not late, (kind, late)

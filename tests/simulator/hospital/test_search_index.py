@@ -23,7 +23,7 @@ def _peak_bytes(patients: int) -> int:
 
 def test_building_takes_the_same_memory_for_many_as_for_few() -> None:
     make(10).close()  # tables are read once
-    few, many = _peak_bytes(2_000), _peak_bytes(6_000)
+    few, many = _peak_bytes(1_200), _peak_bytes(3_600)
     assert many < 1.3 * few
     assert many < 20_000_000
 

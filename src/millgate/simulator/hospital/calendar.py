@@ -234,14 +234,14 @@ class Calendar:
         return self._slot(cell, holder) if cell else None
 
     def cell_of(self, slot_id: str) -> Cell | None:
-        """The cell behind a slot's id, if slots are kept for its day."""
+        """The cell behind a slot's id. Slots of the past half year can still be read, though no longer listed."""
         found = self._lane_and_service(slot_id)
         minutes = slot_id.rpartition("-")[2]
         if found is None or not (minutes.isascii() and minutes.isdigit() and len(minutes) <= 9):
             return None
         start = _EPOCH + timedelta(minutes=int(minutes))
-        window = self._open_window(start, start + timedelta(minutes=1))
-        return next((cell for cell in self.cells_between(found[0], *window) if self.slot_id(cell) == slot_id), None)
+        cells = self.cells_between(found[0], start, start + timedelta(minutes=1))
+        return next((cell for cell in cells if self.slot_id(cell) == slot_id), None)
 
     def _slot(self, cell: Cell, holder: Holder) -> Resource:
         lane, slot_id = self.lanes[cell.lane], self.slot_id(cell)

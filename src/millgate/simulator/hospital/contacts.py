@@ -25,7 +25,7 @@ def contacts(seed: int, coder: Coder, person: Person) -> list[Resource]:
 def _contact(random: Random, coder: Coder, person: Person, place: int, *, child: bool) -> Resource:
     kin = "mother" if child and place == 0 else "father" if child else _kin(random, person)
     gender = {"mother": "female", "father": "male"}.get(kin) or random.choice(("female", "male"))
-    since = person.registered + timedelta(days=random.randint(0, 500), seconds=random.randint(0, 50_000))
+    since = person.after_registration(days=random.randint(0, 500), seconds=random.randint(0, 50_000))
     period = {"start": moments.milliseconds(since)}
     role = "authorized" if child or random.random() < 0.25 else random.choice(("emergency", "next_of_kin", "family"))
     made: Resource = {"relationship": [coder.concept("relationship", role)]}

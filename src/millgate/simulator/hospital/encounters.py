@@ -46,7 +46,10 @@ class Encounters:
         made: Resource = {
             "resourceType": "Encounter",
             "id": numbers.encounter_id(person.index, visit.ordinal),
-            "meta": {"versionId": str(random.randint(0, 4)), "lastUpdated": moments.milliseconds(_updated(visit, random))},
+            "meta": {
+                "versionId": str(random.randint(0, 4)),
+                "lastUpdated": moments.milliseconds(min(_updated(visit, random), max(visit.start, person.known_until))),
+            },
             "text": {},
         }
         made |= self._extensions(visit, random)

@@ -20,7 +20,7 @@ from millgate.simulator.hospital.identifiers import SSN_SYSTEMS, Identifier
 from millgate.simulator.hospital.naming import folded
 from millgate.simulator.hospital.people import Person
 
-_BATCH = 2_000
+_BATCH = 500
 
 _SCHEMA = """
 CREATE TABLE patient (number INTEGER PRIMARY KEY, born_first TEXT, born_last TEXT, gender TEXT);

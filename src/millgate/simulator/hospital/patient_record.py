@@ -48,7 +48,7 @@ class PatientRecords:
 
     def resource(self, person: Person, primary_care: Practitioner) -> Resource:
         random = dice(self._seed, "patient-record", person.index)
-        updated = person.registered + timedelta(days=random.randint(0, 700), seconds=random.randint(0, 80_000))
+        updated = person.after_registration(days=random.randint(0, 700), seconds=random.randint(0, 80_000))
         extensions = self._extensions(person, random)
         made: Resource = {
             "resourceType": "Patient",
@@ -129,7 +129,7 @@ class PatientRecords:
 
     def _communication_preference(self, person: Person, random: Random) -> Resource:
         method, kind = random.choice(("email", "sms", "phone", "fax")), random.choice(("home", "mobile", "work"))
-        verified = person.registered + timedelta(days=random.randint(0, 900))
+        verified = person.after_registration(days=random.randint(0, 900))
         parts = [
             {"valueCodeableConcept": self._coder.concept("communication_type", "reminders"), "url": "communication-type"},
             {"valueCodeableConcept": self._coder.concept("contact_method", method), "url": "contact-method"},
@@ -155,10 +155,10 @@ class PatientRecords:
         made |= {
             "value": identifier.value,
             "_value": {"extension": [{"valueString": identifier.rendered, "url": HL7_STRUCTURE + "rendered-value"}]},
-            "period": {"start": moments.milliseconds(person.registered + timedelta(seconds=place * 4))},
+            "period": {"start": moments.milliseconds(person.after_registration(seconds=place * 4))},
         }
         if identifier.former:  # of a number that is no longer valid only the end is known
-            made["period"] = {"end": moments.milliseconds(person.registered + timedelta(days=190))}
+            made["period"] = {"end": moments.milliseconds(person.after_registration(days=190))}
         if identifier.assigned_here:
             made["assigner"] = self._organization_reference()
         return made
@@ -186,7 +186,7 @@ class PatientRecords:
         made = [_phone(person, place, phone) for place, phone in enumerate(person.phones)]
         if person.email:
             row = numbers.row_number(person.index, 18)
-            since = moments.milliseconds(person.registered + timedelta(days=95))
+            since = moments.milliseconds(person.after_registration(days=95))
             made.append(
                 {
                     "id": f"CI-EM-{row}-0",
@@ -214,10 +214,10 @@ def _phone(person: Person, place: int, phone: Phone) -> Resource:
     made: Resource = {"id": f"CI-PH-{row}-{place}", "extension": extensions, "system": phone.system, "value": digits}
     if phone.use:
         made["use"] = phone.use
-    start = person.registered + timedelta(days=place)
+    start = person.after_registration(days=place)
     made |= {"rank": 1, "period": {"start": moments.milliseconds(start)}}
     if phone.ended:
-        made["period"]["end"] = moments.milliseconds(start + timedelta(days=59))
+        made["period"]["end"] = moments.milliseconds(person.after_registration(days=59 + place))
     return made
 
 
@@ -237,7 +237,7 @@ def _address(person: Person, place: int, address: Address) -> Resource:
         "period": {"start": moments.milliseconds(start)},
     }
     if address.ended:
-        made["period"]["end"] = moments.milliseconds(person.registered + timedelta(days=240))
+        made["period"]["end"] = moments.milliseconds(person.after_registration(days=240))
     return made
 
 

@@ -63,6 +63,7 @@ class Person:
     language: str
     marital_status: str
     registered: datetime
+    known_until: datetime
     numbers: dict[str, str] = field(default_factory=dict)
     has_combined_record: bool = False
     hides_contact: bool = False
@@ -70,6 +71,10 @@ class Person:
     def age(self, on: date) -> int:
         """Completed years."""
         return on.year - self.born.year - ((on.month, on.day) < (self.born.month, self.born.day))
+
+    def after_registration(self, *, days: int = 0, seconds: int = 0) -> datetime:
+        """So much later than the registration; never after the day of the run."""
+        return min(self.registered + timedelta(days=days, seconds=seconds), self.known_until)
 
 
 @cache
@@ -114,6 +119,7 @@ def draw_person(seed: int, index: int, region: Region, today: date) -> Person:
         marital_status=_marital_status(random, age),
         registered=registered,
         numbers=_numbers(seed, index),
+        known_until=datetime(today.year, today.month, today.day, tzinfo=UTC),
         has_combined_record=random.random() < 0.015,
         hides_contact=random.random() < 0.007,
     )

@@ -165,12 +165,12 @@ def _sugar(body: Body, on: date, effects: frozenset[str], random: Random) -> dic
     a1c = 5.25 + 0.18 * body.sugar + (0.2 if body.has("obesity", on) else 0) + random.gauss(0, 0.1)
     if diabetes := body.has("diabetes", on):
         years = body.years_with("diabetes", on)
-        a1c = 7.3 + 0.9 * diabetes.severity + 1.3 * math.exp(-years) + 0.05 * years + random.gauss(0, 0.3)
+        a1c = 7.3 + 0.9 * diabetes.severity + 1.3 * math.exp(-years) + 0.04 * min(years, 20) + random.gauss(0, 0.3)
     a1c = max(4.2, a1c)
     glucose = (28.7 * a1c - 46.7) * 0.88 + random.gauss(0, 6 + 5 * max(0.0, a1c - 6))
     if "low_sugar" in effects:
-        glucose = 44 + 12 * random.random()
-    return {"a1c": a1c, "glucose": max(42.0, glucose), "glucose_poc": max(42.0, glucose + random.gauss(0, 6))}
+        glucose = 38 + 16 * random.random()
+    return {"a1c": a1c, "glucose": max(34.0, glucose), "glucose_poc": max(34.0, glucose + random.gauss(0, 6))}
 
 
 def _kidney(body: Body, on: date, effects: frozenset[str], random: Random) -> dict[str, float]:
@@ -179,9 +179,9 @@ def _kidney(body: Body, on: date, effects: frozenset[str], random: Random) -> di
         creatinine = 0.25 + 0.028 * age + random.gauss(0, 0.03)
         salts = {"creatinine": creatinine, "urea": 11 + random.gauss(0, 2), "urine_albumin": abs(random.gauss(6, 4))}
         return salts | _salts(body, on, 100.0, effects, random)
-    rate = 108 - 0.75 * max(0.0, age - 30) + 9 * body.kidney + random.gauss(0, 4)
+    rate = 108 - 0.75 * max(0.0, age - 30) + 9 * body.kidney + random.gauss(0, 2.5)
     if disease := body.has("kidney_disease", on):
-        rate = min(rate, 55 + 4 * disease.severity - 1.4 * body.years_with("kidney_disease", on) + random.gauss(0, 3))
+        rate = min(rate, 55 + 4 * disease.severity - 1.4 * body.years_with("kidney_disease", on) + random.gauss(0, 2.5))
     if "injury" in effects:
         rate *= 0.55
     rate = max(7.0, rate)

@@ -31,12 +31,17 @@ class Reports:
         ordinal = FIRST_REPORT
         for drawing in drawings:
             if by_key("panels")[drawing.panel]["reported"] == "1" and ordinal <= LAST_REPORT:
-                yield self._laboratory(person, visit, drawing, ordinal)
+                yield from self._if_issued(person, self._laboratory(person, visit, drawing, ordinal))
                 ordinal += 1
         for study in visit.studies if visit.is_charted else ():
             if ordinal <= LAST_REPORT:
-                yield self._study(person, visit, by_key("studies")[study], ordinal)
+                yield from self._if_issued(person, self._study(person, visit, by_key("studies")[study], ordinal))
                 ordinal += 1
+
+    def _if_issued(self, person: Person, report: Resource) -> Iterator[Resource]:
+        """Reports that are still being written are not there yet."""
+        if report["issued"] < moments.seconds(person.known_until):
+            yield report
 
     def _laboratory(self, person: Person, visit: Visit, drawing: Drawing, ordinal: int) -> Resource:
         random = dice(self._seed, "report", person.index, visit.ordinal, ordinal)

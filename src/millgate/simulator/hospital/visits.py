@@ -161,7 +161,9 @@ class Visits:
                 fitting.append(row)
                 shares.append(float(row["share"]) * (3 if needs else 1))
         row = random.choices(fitting, shares)[0]
-        return self._for_reason(random, person, row, start + timedelta(hours=random.choice((0, 0, 2, 5, 9))))
+        return self._for_reason(
+            random, person, row, start + timedelta(hours=random.choice((0, 0, 1, 2) if row["kind"] == "urgent" else (0, 2, 5, 9)))
+        )
 
     def _for_reason(self, random: Random, person: Person, row: dict[str, str], start: datetime) -> Visit:
         specialty = {"urgent": "assistant", "emergency": "emergency"}.get(row["kind"], "hospitalist")
