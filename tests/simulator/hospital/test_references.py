@@ -109,3 +109,11 @@ def test_every_answer_is_a_fresh_copy(hospital: Hospital, everything: Everything
     patient = hospital.find_patients()[3]
     hospital.chart("Observation", patient)[0]["status"] = "spoiled"
     assert hospital.chart("Observation", patient)[0]["status"] != "spoiled"
+
+
+def test_an_encounter_is_found_by_its_account_number(hospital: Hospital, everything: Everything) -> None:
+    for encounter in everything["Encounter"][:200:20]:
+        number = encounter["identifier"][0]
+        assert hospital.find_encounters((None, number["value"])) == [encounter["id"]]
+        assert hospital.find_encounters(("urn:oid:1.2.3", number["value"])) == []
+    assert hospital.find_encounters((None, "0")) == hospital.find_encounters((None, "abc")) == []
