@@ -23,13 +23,18 @@ _EXTENSION = re.compile(r"\s*(?:x|ext)\.?\s*\d+\s*$", re.IGNORECASE)
 
 def normal_words(text: str) -> tuple[str, ...]:
     """The words of a name, each once, in order: lower case, without accents and apostrophes (`O'Brien-Peña` is obrien, pena)."""
-    spread = unicodedata.normalize("NFKD", _APOSTROPHES.sub("", text).casefold()).translate(_BASE_LETTERS)
+    spread = _APOSTROPHES.sub("", _folded(_folded(text))).translate(_BASE_LETTERS)
     kept = "".join(
         character if character.isalnum() or unicodedata.category(character) in ("Mn", "Mc") else " "
         for character in spread
         if not unicodedata.combining(character)
     )
     return tuple(dict.fromkeys(kept.split()))
+
+
+def _folded(text: str) -> str:
+    """Without case and compatibility forms; to be done twice, as taking a letter apart may give a capital. Source: Unicode §3.13."""
+    return unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold())
 
 
 def normal_identifiers(system_or_type: str | None, value: str) -> str:
