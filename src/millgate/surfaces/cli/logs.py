@@ -49,7 +49,7 @@ def configure(level: str) -> None:
         )
     )
     logging.basicConfig(handlers=[handler], level=getattr(logging, level.upper()), force=True)
-    for noisy in ("procrastinate", "uvicorn", "aiohttp", "faker", "alembic"):
+    for noisy in ("procrastinate", "uvicorn", "aiohttp", "alembic"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
 
 
