@@ -28,18 +28,24 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """What the operator may set. Times are in seconds, sizes in bytes."""
 
     data_dir: Annotated[str, Meta(description="Folder of the embedded database and the key file.")] = ""
-    database_url: Annotated[str | None, Meta(description="A PostgreSQL of your own (postgresql://…), instead of the embedded one.")] = None
+    database_url: Annotated[
+        str | None, Meta(description="A PostgreSQL of your own (postgresql://…), instead of the embedded one.")
+    ] = None
     host: Annotated[str, Meta(description="Address to listen on; loopback unless told otherwise.", min_length=1)] = "127.0.0.1"
     port: Annotated[int, Meta(description="Port to listen on; 0 takes any free one.", ge=0, le=65535)] = 8080
     master_key: Annotated[str | None, Meta(description="The vault's master key: 32 bytes in base64. Secret.")] = None
-    master_key_file: Annotated[str | None, Meta(description="A file that holds the master key; default <data_dir>/master.key.")] = None
+    master_key_file: Annotated[
+        str | None, Meta(description="A file that holds the master key; default <data_dir>/master.key.")
+    ] = None
     session_seconds: Annotated[int, Meta(description="How long a session lives.", ge=60, le=86400)] = 3600
     cache_bytes: Annotated[int, Meta(description="Memory for cached answers, in this process.", ge=0)] = 64 * 1024 * 1024
     body_limit_bytes: Annotated[int, Meta(description="Largest request body taken.", ge=1024)] = 1024 * 1024
-    worker: Annotated[bool, Meta(description="Whether the gateway also runs a worker; false where `millgate worker` does.")] = True
+    worker: Annotated[bool, Meta(description="Whether the gateway also runs a worker; false where `millgate worker` does.")] = (
+        True
+    )
     keep_history_days: Annotated[int, Meta(description="How long old versions of records are kept.", ge=1)] = 365
     request_seconds: Annotated[float, Meta(description="The longest that one call to the source may take.", gt=0)] = 30.0
-    max_upstream_connections: Annotated[int, Meta(description="Open connections to one tenant.", ge=1, le=1000)] = 64
+    max_upstream_connections: Annotated[int, Meta(description="Open connections to one host of a source.", ge=1, le=1000)] = 64
     log_level: Annotated[str, Meta(description="debug, info, warning or error.", pattern="^(debug|info|warning|error)$")] = "info"
 
     @property

@@ -61,6 +61,7 @@ async def test_registration_keeps_its_credential_in_the_vault(store: Store, cloc
     changed = registration(client_id="app-2", method="client_secret_basic", credential=b"s3cret", key_id=None, algorithm=None)
     await store.tenants.register(changed)
     assert await store.tenants.registration("t", "system") == changed
+    assert await store.vault.get_secret("t", f"registration/system/{registration().client_id}") is None
     assert await store.tenants.registration("t", "patient") is None
     assert await store.tenants.personas("t") == ["system"]
     assert "s3cret" not in repr(changed)

@@ -127,6 +127,10 @@ class Authenticator:
         await self._sessions.end(session.id)
         self._known.drop(token)
 
+    async def tenant_of(self, session: Session) -> Tenant:
+        """The session's tenant as it is now, or was two seconds ago."""
+        return (await self._parties_of(session.tenant, session.persona))[0]
+
     async def connection_of(self, session: Session) -> Connection:
         """The tenant, the registration and the scopes with which a session's calls go to the source."""
         tenant, registration = await self._parties_of(session.tenant, session.persona)

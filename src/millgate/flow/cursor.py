@@ -42,16 +42,17 @@ class _Sealed(msgspec.Struct, array_like=True):
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """Whom a cursor belongs to; another holder cannot use it."""
+    """Whom a cursor belongs to; another holder cannot use it. `fhir_base`: a tenant that has moved takes no links to its old place."""
 
     tenant: str
+    fhir_base: str
     client_id: str
     object: str
     patient_id: str | None
 
     def encode(self) -> bytes:
         """The associated data that the cursor is bound to."""
-        return msgspec.msgpack.encode((self.tenant, self.client_id, self.object, self.patient_id))
+        return msgspec.msgpack.encode((self.tenant, self.fhir_base, self.client_id, self.object, self.patient_id))
 
 
 class Cursors:

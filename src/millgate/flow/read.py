@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
 from typing import Literal, get_args
 from urllib.parse import urlencode
@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 import msgspec
 
 from millgate.access.connection import Connection
-from millgate.access.parties import Session
+from millgate.access.parties import Session, Tenant
 from millgate.access.rules import allow_patient, allowed, require
 from millgate.canonical import json
 from millgate.canonical.exchange import Call, Query, Resource
@@ -35,6 +35,8 @@ Key = tuple[Hashable, ...]
 Fetched = tuple[Shelved, Sequence[Call]]
 
 DEFAULT_LIMIT = 50
+# How long a page may be repeated from the shelf (the largest `max_age`): a cursor is good for 24 hours after that.
+LONGEST_KEPT = timedelta(hours=24)
 # How many bytes of a fingerprint a cursor carries. Source: Millennium fact sheet §4.1 (the same id can recur on a later page).
 MARK = 8
 
@@ -100,11 +102,12 @@ class Reader:
     async def page(self, session: Session, request: ListRequest) -> Answer:
         """One page of a list. Raises GatewayError as the contract's error table says."""
         declaration = request.declaration
-        holder = Holder(session.tenant, session.client_id, declaration.name, session.patient_id)
+        tenant = await self._authenticator.tenant_of(session)
+        holder = Holder(tenant.name, tenant.fhir_base, session.client_id, declaration.name, session.patient_id)
         place = self._place(request, holder)
         _check_rights(session, declaration, place.filters)
         filters = tuple(sorted(place.filters.items()))
-        key = (*_realm(session, declaration), request.form, place.link, place.seen, place.limit, filters)
+        key = (*_realm(session, tenant, declaration), request.form, place.link, place.seen, place.limit, filters)
         page, calls, origin = await self._held_or_fetched(key, request, lambda: self._fetch_page(session, request, place))
         stop = place.offset + (request.limit or place.limit)
         body = self._list_body(page, request, place, stop, holder)
@@ -114,7 +117,8 @@ class Reader:
         """One object. Raises GatewayError("not_found") if the source has none of that id, or hides it."""
         declaration = request.declaration
         context = require(session, declaration.resource_type, "r")
-        key = (*_realm(session, declaration), request.form, "one", request.id)
+        tenant = await self._authenticator.tenant_of(session)
+        key = (*_realm(session, tenant, declaration), request.form, "one", request.id)
         page, calls, origin = await self._held_or_fetched(key, request, lambda: self._fetch_one(session, request))
         patients = page.patients[0]
         if declaration.patient_scoped:
@@ -210,7 +214,7 @@ class Reader:
         return [found.resource], found.calls
 
     async def _keep(self, connection: Connection, resources: Sequence[Resource], received_at: datetime) -> None:
-        await self._bookable.learn(connection.tenant.name, resources)
+        await self._bookable.learn(connection.tenant, resources)
         await self._recorder.put(connection.tenant.name, self._pathway.name, resources, received_at)
 
     def _shelve(
@@ -277,7 +281,7 @@ class Reader:
         elif page.next_link:
             seen = b"".join(fingerprint[:MARK] for fingerprint in page.fingerprints)
             following = msgspec.structs.replace(place, link=page.next_link, offset=0, seen=seen or place.seen)
-        cursor = self._cursors.seal(following, holder, page.as_of) if following else None
+        cursor = self._cursors.seal(following, holder, page.as_of + LONGEST_KEPT) if following else None
         chosen = slice(place.offset, stop)
         etag = _etag(request.form, *page.fingerprints[chosen], b"more" if cursor else b"last")
         if request.form == "fhir":
@@ -306,10 +310,14 @@ def instant(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def _realm(session: Session, declaration: Declaration) -> Key:
-    """Who may share an answer: the same tenant, persona, patient context and scopes. A person's sessions share with nobody."""
+def _realm(session: Session, tenant: Tenant, declaration: Declaration) -> Key:
+    """Who may share an answer: the same tenant, persona, patient context and scopes. A person's sessions share with nobody.
+
+    A tenant that was removed and connected anew, or that moved, is another one.
+    """
     person = None if session.persona == "system" else session.id
-    return (session.tenant, declaration.name, session.persona, session.patient_id, session.scopes, person)
+    same = (tenant.fhir_base, tenant.created_at, session.persona, session.patient_id, session.scopes, person)
+    return (tenant.name, declaration.name, *same)
 
 
 def _includes(session: Session, declaration: Declaration) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from millgate.access.parties import ServiceType
+from millgate.access.parties import ServiceType, Tenant
 from millgate.canonical.exchange import Resource
 from millgate.errors import FieldProblem, FixRequest
 from millgate.objects import Declaration
@@ -23,7 +23,7 @@ class BookableTypes:
 
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
-        self._seen: set[tuple[str, str, str]] = set()
+        self._seen: set[tuple[Tenant, str, str]] = set()
 
     async def of(self, tenant: str) -> list[ServiceType]:
         """All that are known, by system and code."""
@@ -58,9 +58,9 @@ class BookableTypes:
                 return known
         return None
 
-    async def learn(self, tenant: str, resources: Sequence[Resource]) -> None:
+    async def learn(self, tenant: Tenant, resources: Sequence[Resource]) -> None:
         """Keep the service types that appointments, schedules and slots name."""
-        fresh: dict[tuple[str, str, str], ServiceType] = {}
+        fresh: dict[tuple[Tenant, str, str], ServiceType] = {}
         for resource in resources:
             if resource.get("resourceType") not in ("Appointment", "Schedule", "Slot"):
                 continue
@@ -70,7 +70,7 @@ class BookableTypes:
                     display = coding.get("display")
                     fresh[key] = ServiceType(key[1], key[2], display if isinstance(display, str) else None, "seen")
         if fresh:
-            await self._catalog.learn_service_types(tenant, list(fresh.values()))
+            await self._catalog.learn_service_types(tenant.name, list(fresh.values()))
             self._seen.update(fresh)
 
 

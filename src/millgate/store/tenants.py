@@ -65,7 +65,10 @@ class Tenants:
         }
         secret = _secret_name(registration.persona, registration.client_id)
         await self._vault.put_secret(registration.tenant, secret, registration.credential)
+        older = await self.registration(registration.tenant, registration.persona)
         await self._database.execute(_SQL["put_registration"], parameters)
+        if older and older.client_id != registration.client_id:
+            await self._vault.forget_secret(older.tenant, _secret_name(older.persona, older.client_id))
 
     async def registration(self, tenant: str, persona: Persona) -> Registration | None:
         """The registration for a persona with its credential, or None."""

@@ -240,7 +240,8 @@ async def _with_labs(ask: Callable[..., Awaitable[Any]]) -> dict[str, str]:
     for beginning in ("Ma", "Jo", "Wi", "Sa", "Ha", "Be", "Ro", "Ca", "Lo", "Ch"):
         for one in (await ask("/patients", family=beginning)).get("data", []):
             family, born = one.get("name", {}).get("family", ""), one.get("birth_date", "")
-            if not family.isalpha() or not family.isascii() or len(born) != 10:
+            gone = one.get("deceased") or one.get("deceased_at")
+            if gone or not family.isalpha() or not family.isascii() or len(born) != 10:
                 continue
             if (await ask("/observations", patient_id=one["id"], category="laboratory", limit="5")).get("data"):
                 return {"id": one["id"], "family": family, "birth_date": born}
