@@ -15,7 +15,7 @@ from millgate.flow.cursor import Cursors, Holder, Place, same_filters
 
 NOW = datetime(2026, 3, 8, 9, 59, 59, tzinfo=UTC)
 CURSORS = Cursors(bytes(range(64)))
-HOLDER = Holder("mercy", "client_1", "observation", None)
+HOLDER = Holder("mercy", "https://fhir.example", "client_1", "observation", None)
 
 places = st.builds(
     Place,

@@ -26,7 +26,7 @@ from millgate.canonical.patients import patients_of
 from millgate.errors import FieldProblem, FixRequest, GatewayError, TryLater, Upstream
 from millgate.flow.authenticate import Authenticator
 from millgate.flow.pathway import Pathway
-from millgate.flow.read import Reader, instant, object_etag
+from millgate.flow.read import Reader, instant, names_current, object_etag
 from millgate.flow.record import Recorder
 from millgate.flow.service_types import BookableTypes
 from millgate.objects import OBJECTS, Context, encode_object
@@ -298,7 +298,7 @@ class Writer:
         """The appointment as it is now, if it is still the one that the caller saw (`If-Match`)."""
         found = await self._pathway.read(connection, "Appointment", appointment_id)
         calls.extend(found.calls)
-        if if_match not in (None, "*") and if_match != object_etag(found.resource):
+        if if_match is not None and not names_current(if_match, found.resource):
             raise self._conflict(connection, found)
         return found
 
