@@ -303,7 +303,11 @@ class Writer:
         return found
 
     async def _send(self, connection: Connection, write: AppointmentWrite, calls: list[Call], *, again: bool) -> Sent:
-        """Send, and where nobody knows whether it arrived, look for the effect first and send once more only if there is none."""
+        """Send, and where nobody knows whether it arrived, look for the effect first and send once more only if there is none.
+
+        The first sending may still take effect after that. A slot is given once, and a version changes once, so the source itself
+        then refuses the second; nothing refuses a second proposal, so it is not sent again within the same call.
+        """
         if again and (done := await self._effect(connection, write, calls, None)):
             return done
         since = self._now() - CLOCKS_APART
@@ -313,7 +317,7 @@ class Writer:
                 calls.extend(sent.calls)
                 return sent
             except GatewayError as error:
-                uncertain = error.outcome_unknown or (attempt == 2 and error.code == "slot_taken")
+                uncertain = error.outcome_unknown or (attempt == 2 and error.code in ("slot_taken", "version_conflict"))
                 if not uncertain:
                     raise
                 calls.extend(call for call in error.calls if isinstance(call, Call))
@@ -321,7 +325,7 @@ class Writer:
                 log.warning("outcome unknown", tenant=connection.tenant.name, code=error.code, attempt=attempt)
                 if done := await self._effect(connection, write, calls, since):
                     return done
-                if attempt == 2:
+                if attempt == 2 or isinstance(write, ProposeAppointment):
                     raise
         raise AssertionError("unreachable")
 
