@@ -91,6 +91,31 @@ def test_a_key_that_only_looks_double_is_taken() -> None:
         assert decode(data) == standard_json.loads(data)
 
 
+KEYS = st.sampled_from(["a", "b", '"', ":", "\\", '":', 'a\\"', " "])
+BLANKS = st.sampled_from(["", " ", "\n", "  \t"])
+
+
+@st.composite
+def documents(draw: st.DrawFn, depth: int = 0) -> tuple[str, bool]:
+    """A JSON text with keys and strings that are hard to tell apart, and whether one of its objects has a key twice."""
+    if depth > 2 or draw(st.booleans()):
+        return standard_json.dumps(draw(st.sampled_from(['":', '" :', "\\", 1, ":", None]))), False
+    members = draw(st.lists(st.tuples(KEYS, BLANKS, documents(depth + 1), BLANKS), max_size=4))
+    text = ",".join(f"{standard_json.dumps(key)}{before}:{after}{value}" for key, before, (value, _), after in members)
+    twice = len({key for key, *_ in members}) < len(members)
+    return "{" + text + "}", twice or any(inner for _, _, (_, inner), _ in members)
+
+
+@given(documents())
+def test_exactly_the_documents_with_a_key_twice_are_refused(document: tuple[str, bool]) -> None:
+    text, twice = document
+    if twice:
+        with pytest.raises(FixMessage, match="same key twice"):
+            decode(text.encode())
+    else:
+        assert decode(text.encode()) == standard_json.loads(text)
+
+
 def test_limits_are_taken_from_the_caller() -> None:
     assert decode(b"[[1]]", max_depth=2) == [[1]]
     with pytest.raises(FixMessage, match="deeper than 1"):
