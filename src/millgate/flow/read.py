@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -98,6 +99,8 @@ class Reader:
         self._shelf = shelf
         self._now = now
         self._under_way: dict[Key, _Shared] = {}
+        # How often each (tenant, object) was written: what was asked before a write is not kept after it.
+        self._writes: Counter[tuple[str, str]] = Counter()
 
     async def page(self, session: Session, request: ListRequest) -> Answer:
         """One page of a list. Raises GatewayError as the contract's error table says."""
@@ -127,8 +130,11 @@ class Reader:
         return _answer(page, _one_body(page, request.form), origin, calls)
 
     def forget(self, tenant: str, objects: Sequence[str]) -> None:
-        """Something was written: answers about these objects are asked of the source again."""
+        """Something was written: answers about these objects are asked of the source again, those under way too."""
         self._shelf.forget(tenant, objects)
+        self._writes.update((tenant, name) for name in objects)
+        for key in [key for key in self._under_way if key[0] == tenant and key[1] in objects]:
+            del self._under_way[key]
 
     def _place(self, request: ListRequest, holder: Holder) -> Place:
         if request.cursor is None:
@@ -149,11 +155,14 @@ class Reader:
         held = self._shelf.take(key, max_age, self._now()) if max_age > 0 else None
         if held is not None:
             return held, (), "cache"
+        written = (str(key[0]), str(key[1]))
+        writes = self._writes[written]
         if max_age <= 0:  # the caller wants the source's word now, not that of a call already under way
             page, calls = await fetch()
         else:
             page, calls = await self._together(key, fetch)
-        self._shelf.put(key, page)
+        if self._writes[written] == writes:
+            self._shelf.put(key, page)
         return page, calls, "live"
 
     async def _together(self, key: Key, fetch: Callable[[], Awaitable[Fetched]]) -> Fetched:
@@ -162,15 +171,20 @@ class Reader:
         if shared is None:
             shared = _Shared(asyncio.ensure_future(fetch()))
             self._under_way[key] = shared
-            shared.task.add_done_callback(lambda _: self._under_way.pop(key, None))
+            shared.task.add_done_callback(lambda _: self._end(key, shared))
         shared.waiting += 1
         try:
             return await asyncio.shield(shared.task)
         finally:
             shared.waiting -= 1
             if shared.waiting == 0 and not shared.task.done():
-                self._under_way.pop(key, None)
+                self._end(key, shared)
                 shared.task.cancel()
+
+    def _end(self, key: Key, shared: _Shared) -> None:
+        """Let nobody join this call any more; a later one of the same key stays."""
+        if self._under_way.get(key) is shared:
+            del self._under_way[key]
 
     async def _fetch_page(self, session: Session, request: ListRequest, place: Place) -> Fetched:
         declaration = request.declaration

@@ -1,0 +1,38 @@
+"""Reads beside writes, and reads that share one call."""
+
+from __future__ import annotations
+
+import asyncio
+
+from tests.flow.ward import Journeys, Ward, appointment, slot
+
+
+async def test_a_page_asked_for_before_a_write_is_not_shown_after_it() -> None:
+    ward = Ward(slots={"1": slot("1")})
+    journeys = Journeys(ward)
+    ward.going.clear()
+    early = asyncio.create_task(journeys.page("appointment"))
+    await ward.asked.wait()
+    await journeys.write(slot_id="1", patient_id="7")
+    late = asyncio.create_task(journeys.page("appointment"))
+    await asyncio.sleep(0)
+    ward.going.set()
+    assert (await early).ids == ()
+    assert (await late).ids == ("made-0",)
+    assert (await journeys.page("appointment")).ids == ("made-0",)
+
+
+async def test_a_read_that_nobody_waits_for_ends_and_does_not_end_the_next_one() -> None:
+    ward = Ward(appointments={"a": appointment("a", "booked")})
+    journeys = Journeys(ward)
+    ward.going.clear()
+    left = asyncio.create_task(journeys.page("appointment"))
+    await ward.asked.wait()
+    left.cancel()
+    readers = [asyncio.create_task(journeys.page("appointment")) for _ in range(2)]
+    await asyncio.gather(left, return_exceptions=True)
+    await asyncio.sleep(0)
+    readers.append(asyncio.create_task(journeys.page("appointment")))
+    ward.going.set()
+    assert [one.ids for one in await asyncio.gather(*readers)] == [("a",)] * 3
+    assert ward.searches == 2
