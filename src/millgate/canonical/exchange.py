@@ -77,6 +77,7 @@ class BookSlot:
     patient_id: str
     reason: str | None = None
     comment: str | None = None
+    instead_of: str | None = None  # the appointment that it replaces, which is never taken for the booking itself
 
 
 @dataclass(frozen=True, slots=True)

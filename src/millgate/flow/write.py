@@ -184,28 +184,35 @@ class Writer:
         try:
             written = await self._perform(session, request, again=again, if_match=if_match)
         except GatewayError as error:
-            await self._settle_failure(error, held)
+            await self._settle_failure(error, held, again=again)
             raise
         except BaseException:
             await self._keys.leave(**held)  # whoever asks next looks for the effect first
             raise
         kept = Kept(written.status, written.body, written.id, written.etag, written.patients)
-        await self._keys.finish(**held, answer=msgspec.msgpack.encode(kept))
+        await self._finish(held, kept)
         return written
 
-    async def _settle_failure(self, error: GatewayError, held: dict[str, str]) -> None:
+    async def _finish(self, held: dict[str, str], kept: Kept) -> None:
+        """Keep the key's answer. Where that fails the key is left, so that whoever asks next looks for the effect."""
+        try:
+            await self._keys.finish(**held, answer=msgspec.msgpack.encode(kept))
+        except BaseException:
+            await self._keys.leave(**held)
+            raise
+
+    async def _settle_failure(self, error: GatewayError, held: dict[str, str], *, again: bool) -> None:
         """Keep the source's refusal as the key's answer; free the key if nothing was sent or the same may succeed; leave it open
-        if nobody knows."""
+        if nobody knows, and as long as nobody knows what became of an earlier sending (`again`)."""
         sent = any(
             isinstance(call, Call) and call.method in ("POST", "PATCH") and call.resource_type != "token" for call in error.calls
         )
         if error.outcome_unknown:
             await self._keys.leave(**held)
         elif not sent or error.meaning.retryable or error.code in ("upstream_error", "version_conflict"):
-            await self._keys.release(**held)
+            await (self._keys.leave if again else self._keys.release)(**held)
         else:
-            kept = Kept(error.meaning.status, b"", "", None, (), error.code, error.detail, error.upstream)
-            await self._keys.finish(**held, answer=msgspec.msgpack.encode(kept))
+            await self._finish(held, Kept(error.meaning.status, b"", "", None, (), error.code, error.detail, error.upstream))
 
     async def _perform(self, session: Session, request: AppointmentRequest, *, again: bool, if_match: str | None) -> Written:
         connection = await self._authenticator.connection_of(session)
@@ -214,7 +221,8 @@ class Writer:
             if request.appointment_id is None:
                 write = await self._booking(session, request)
                 sent = await self._send(connection, write, calls, again=again)
-                return await self._answer(connection, sent, 201, calls, [])
+                warnings = _not_sent(request, "service_type") if isinstance(write, BookSlot) else []
+                return await self._answer(connection, sent, 201, calls, warnings)
             if request.slot_id is not None:
                 return await self._reschedule(connection, request, calls, again=again, if_match=if_match)
             return await self._change_status(connection, request, calls, again=again, if_match=if_match)
@@ -270,29 +278,36 @@ class Writer:
             sent = await self._send_change(
                 connection, ChangeStatus(appointment_id, "booked", old.version or "", None, slot_id), calls
             )
-            return await self._answer(connection, sent, 200, calls, [])
-        if status in OVER and not again:
-            raise FixRequest("rejected_by_source", f"The appointment is {status}, so it cannot be rescheduled; book a new one.")
+            return await self._answer(connection, sent, 200, calls, _not_sent(request, "reason", "comment"))
         patients = patients_of(old.resource)
         if len(patients) != 1:
             raise FixRequest("rejected_by_source", "The appointment names no single patient, so it cannot be booked anew.")
-        old_reason = request.reason or _text_of(old.resource.get("reasonCode"))
-        write = BookSlot(slot_id, patients[0], old_reason, request.comment or _plain(old.resource.get("comment")))
+        if again and "requestedPeriod" in old.resource:  # it was a proposal: the first sending may have given it this slot
+            done = await self._effect(connection, BookSlot(slot_id, patients[0]), calls, None)
+            if done is not None and done.resource_id == appointment_id:
+                return await self._answer(connection, done, 200, calls, [], old)
+        reason = request.reason or _text_of(old.resource.get("reasonCode"))
+        comment = request.comment or _plain(old.resource.get("comment"))
+        write = BookSlot(slot_id, patients[0], reason, comment, instead_of=appointment_id)
+        if status in OVER:  # unless it was this very request that cancelled it
+            done = await self._effect(connection, write, calls, None) if again else None
+            if done is None:
+                told = f"The appointment is {status}, so it cannot be rescheduled; book a new one."
+                raise FixRequest("rejected_by_source", told)
+            return await self._answer(connection, done, 201, calls, [])
         sent = await self._send(connection, write, calls, again=again)
-        warnings: list[dict[str, str]] = []
-        if status != "cancelled":
-            try:
-                await self._send_change(connection, ChangeStatus(appointment_id, "cancelled", old.version or ""), calls)
-            except GatewayError as error:
-                calls.extend(call for call in error.calls if isinstance(call, Call))
-                warnings.append(
-                    {
-                        "code": "old_appointment_not_cancelled",
-                        "field": "appointment_id",
-                        "detail": f"The new slot is booked, but the old appointment could not be cancelled ({error.code}); cancel it.",
-                    }
-                )
+        warnings = await self._cancel_old(connection, ChangeStatus(appointment_id, "cancelled", old.version or ""), calls)
         return await self._answer(connection, sent, 201, calls, warnings)
+
+    async def _cancel_old(self, connection: Connection, write: ChangeStatus, calls: list[Call]) -> list[dict[str, str]]:
+        """Cancel what was rescheduled. The new booking stands whether or not this succeeds, so a failure is a warning."""
+        try:
+            await self._send_change(connection, write, calls)
+        except GatewayError as error:
+            calls.extend(call for call in error.calls if isinstance(call, Call))
+            told = f"The new slot is booked, but the old appointment could not be cancelled ({error.code}); cancel it."
+            return [{"code": "old_appointment_not_cancelled", "field": "appointment_id", "detail": told}]
+        return []
 
     async def _current(self, connection: Connection, appointment_id: str, calls: list[Call], if_match: str | None) -> Found:
         """The appointment as it is now, if it is still the one that the caller saw (`If-Match`)."""
@@ -474,6 +489,15 @@ def _cancel_reason(request: AppointmentRequest) -> tuple[dict[str, str] | None, 
         return {"system": system, "code": code}, []
     told = "The source keeps a reason only as a code (system|code) and only for a cancellation; this one was not sent."
     return None, [{"code": "not_sent", "field": "reason", "detail": told}]
+
+
+def _not_sent(request: AppointmentRequest, *names: str) -> list[dict[str, str]]:
+    """A warning for each field that was given and that the source takes no such thing of."""
+    return [
+        {"code": "not_sent", "field": name, "detail": f"The slot decides; the source takes no {name} here, so it was not sent."}
+        for name in names
+        if getattr(request, name) is not None
+    ]
 
 
 def _text_of(concepts: object) -> str | None:

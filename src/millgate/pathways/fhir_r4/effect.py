@@ -43,6 +43,7 @@ def booking_among(write: BookSlot, slot: Resource, appointments: Iterable[Resour
         places = _actors(appointment, "Location")
         same = (
             appointment.get("status") in HELD
+            and appointment.get("id") != write.instead_of
             and instant_of(appointment.get("start")) == start
             and write.patient_id in _actors(appointment, "Patient")
             and (place is None or not places or place in places)
