@@ -70,5 +70,7 @@ class Recorder:
             except GatewayError as error:
                 # The page was answered and audited; the next read of the same records brings them again.
                 log.warning("records not kept", tenant=brought.tenant, code=error.code, resources=len(brought.resources))
+            except Exception:  # one page that cannot be kept must not stop the queue: readers would wait for room for ever
+                log.exception("records not kept", tenant=brought.tenant, resources=len(brought.resources))
             finally:
                 self._queue.task_done()
