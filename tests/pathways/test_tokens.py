@@ -298,3 +298,21 @@ def test_urns_with_and_without_groups() -> None:
     assert urn_of(None) is None
     assert explain("client-persona-mismatch") is not None
     assert explain("never-seen") is None
+
+
+async def test_another_credential_of_the_same_client_gets_its_own_token(book: TokenBook, served: Source) -> None:
+    served.on("/token", Minted())
+    rotated = Registration("t", "system", "client-1", "client_secret_basic", "v2", b"another")
+    await book.token(connection(), f"{served.base}/token", [])
+    assert (await book.token(connection(registration=rotated), f"{served.base}/token", [])).value == "token-2"
+
+
+async def test_expired_tokens_are_not_held_for_ever(book: TokenBook, served: Source, clock: Clock) -> None:
+    """Callers choose the scopes of their sessions, so there is no end of scope sets."""
+    served.on("/token", Minted())
+    for number in range(5):
+        await book.token(connection(scopes=(f"system/Patient.rs?x={number}",)), f"{served.base}/token", [])
+    assert repr(book) == "TokenBook(5 connections)"
+    clock.pass_by(600)
+    await book.token(connection(), f"{served.base}/token", [])
+    assert repr(book) == "TokenBook(1 connections)"

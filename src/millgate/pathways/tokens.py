@@ -50,11 +50,15 @@ class AccessToken:
 
 @dataclass(slots=True)
 class _Shelf:
-    """What is known for one (tenant, client, scopes)."""
+    """What is known for one (tenant, registration, scopes)."""
 
     token: AccessToken | None = None
     fetching: asyncio.Task[AccessToken] | None = None
     not_before: datetime | None = None  # the earliest next attempt to renew, after a failed one
+
+    def is_live(self, now: datetime) -> bool:
+        """Whether it holds a valid token, or one is being fetched."""
+        return self.fetching is not None or (self.token is not None and now < self.token.expires_at)
 
 
 class TokenBook:
@@ -63,7 +67,7 @@ class TokenBook:
     def __init__(self, transport: Transport, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self._transport = transport
         self._now = now
-        self._shelves: dict[tuple[str, str, str, tuple[str, ...]], _Shelf] = {}
+        self._shelves: dict[tuple[str, str, Registration, tuple[str, ...]], _Shelf] = {}
 
     def __repr__(self) -> str:
         return f"TokenBook({len(self._shelves)} connections)"
@@ -98,9 +102,14 @@ class TokenBook:
         await asyncio.gather(*fetching, return_exceptions=True)
 
     def _shelf(self, connection: Connection) -> _Shelf:
-        registration = connection.registration
-        key = (connection.tenant.name, connection.tenant.fhir_base, registration.client_id, connection.scopes)
-        return self._shelves.setdefault(key, _Shelf())
+        """The shelf of a connection; a registration with another credential has another one. Making one clears out dead ones."""
+        key = (connection.tenant.name, connection.tenant.fhir_base, connection.registration, connection.scopes)
+        shelf = self._shelves.get(key)
+        if shelf is None:
+            now = self._now()
+            self._shelves = {of: held for of, held in self._shelves.items() if held.is_live(now)}
+            shelf = self._shelves[key] = _Shelf()
+        return shelf
 
     def _begin(self, shelf: _Shelf, connection: Connection, endpoint: str, calls: list[Call]) -> asyncio.Task[AccessToken]:
         if shelf.fetching is None:
