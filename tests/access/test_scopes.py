@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from time import perf_counter
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -196,3 +198,29 @@ def test_a_grant_never_exceeds_the_wish_whatever_the_server_says(wanted: ScopeSe
     held = granted(wanted, answer)
     assert held.scopes <= wanted
     assert held.denied <= wanted
+
+
+def test_long_lists_of_scopes_are_met_without_comparing_all_pairs() -> None:
+    """A caller may send 500 scopes at once, and the event loop waits meanwhile."""
+    narrow = ScopeSet.parse([f"system/Observation.cruds?code={number}&status=final" for number in range(500)])
+    named = ScopeSet.parse([f"system/Type{chr(65 + n // 26)}{chr(97 + n % 26)}.cruds" for n in range(500)])
+    started = perf_counter()
+    fresh = ScopeSet(frozenset(narrow.atoms | named.atoms))
+    assert fresh.intersect(ScopeSet.parse(["system/*.cruds"])) == fresh
+    assert fresh.intersect(named) == named
+    assert not fresh.minus(fresh)
+    assert perf_counter() - started < 1.5  # seconds; all pairs take more than ten
+
+
+def test_a_query_part_has_a_bound() -> None:
+    fits = "&".join(f"p{number}=1" for number in range(6))
+    assert ScopeSet.parse([f"system/Observation.rs?{fits}"])
+    with pytest.raises(FixRequest, match="invalid_request"):
+        ScopeSet.parse([f"system/Observation.rs?{fits}&more=1"])
+
+
+def test_conditions_that_are_too_many_together_leave_nothing_rather_than_more() -> None:
+    one = ScopeSet.parse(["system/Observation.rs?" + "&".join(f"p{number}=1" for number in range(4))])
+    two = ScopeSet.parse(["system/Observation.rs?" + "&".join(f"q{number}=1" for number in range(4))])
+    assert not one.intersect(two)
+    assert ScopeSet.parse(one.intersect(one).strings()) == one

@@ -10,9 +10,10 @@ Source: SMART App Launch 2.2 §3.0 (scopes and launch context), SMART App Launch
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import combinations
 from typing import Final, Literal
 from urllib.parse import parse_qsl, quote
 
@@ -25,6 +26,7 @@ Interaction = Literal["c", "r", "u", "d", "s"]
 CONTEXTS: Final = ("patient", "user", "system")
 LETTERS: Final = "cruds"
 VERSION_1: Final = {"read": "rs", "write": "cud", "*": LETTERS}
+MOST_CONDITIONS: Final = 6  # in one query part
 LONGEST: Final = 1024  # characters of one scope; a token's whole list has to fit into 4-8 KB of headers
 
 _DATA_SCOPE = re.compile(r"(?P<context>[^/.?]+)/(?P<type>[^/.?]+)\.(?P<permission>[^?]+)(?:\?(?P<query>.*))?", re.DOTALL)
@@ -54,13 +56,13 @@ class Atom:
         )
 
     def meet(self, other: Atom) -> Atom | None:
-        """The widest atom within both, or None if they contradict each other."""
+        """The widest atom within both, or None if they contradict each other, or have more conditions together than a scope takes."""
         if self.context != other.context or self.letter != other.letter:
             return None
         named = {self.resource_type, other.resource_type} - {"*"}
         conditions = dict(self.conditions) | dict(other.conditions)
         contradicts = any(conditions[parameter] != value for parameter, value in self.conditions)
-        if len(named) > 1 or contradicts:
+        if len(named) > 1 or contradicts or len(conditions) > MOST_CONDITIONS:
             return None
         return Atom(self.context, named.pop() if named else "*", self.letter, tuple(sorted(conditions.items())))
 
@@ -91,12 +93,24 @@ class ScopeSet:
 
     def intersect(self, other: ScopeSet) -> ScopeSet:
         """What both sets allow; query parts are combined, and contradictory ones leave nothing."""
-        met = (one.meet(two) for one in self.atoms for two in other.atoms)
+        places: dict[tuple[str, str, str], list[Atom]] = {}
+        for atom in other.atoms:
+            for kind in {atom.resource_type, "*"}:  # `*` meets every type
+                places.setdefault((atom.context, atom.letter, kind), []).append(atom)
+        wild = [atom for atom in other.atoms if atom.resource_type == "*"]
+        met = (
+            one.meet(two)
+            for one in self.atoms
+            for two in (
+                *places.get((one.context, one.letter, one.resource_type), ()),
+                *(wild if one.resource_type != "*" else ()),
+            )
+        )
         return ScopeSet(_widest({atom for atom in met if atom is not None}), self.words & other.words)
 
     def minus(self, other: ScopeSet) -> ScopeSet:
         """What of this set `other` does not fully allow."""
-        left = {atom for atom in self.atoms if not any(atom.within(held) for held in other.atoms)}
+        left = {atom for atom in self.atoms if not any(wider in other.atoms for wider in _wider(atom))}
         return ScopeSet(frozenset(left), self.words - other.words)
 
     def covers(self, context: str, resource_type: str, interaction: str, query: Mapping[str, str] | None = None) -> bool:
@@ -163,7 +177,7 @@ def translate(scopes: ScopeSet, form: ScopeForm, advertised: Iterable[str]) -> T
     return _translate(scopes, form, tuple(advertised))
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=256)
 def _translate(scopes: ScopeSet, form: ScopeForm, listed: tuple[str, ...]) -> Translation:
     wanted = expand(scopes, listed)
     offers = _offers(listed, form)
@@ -194,7 +208,15 @@ def _names(atom: Atom, resource_type: str) -> bool:
 
 def _widest(atoms: Iterable[Atom]) -> frozenset[Atom]:
     kept = set(atoms)
-    return frozenset(a for a in kept if not any(a is not b and a != b and a.within(b) for b in kept))
+    return frozenset(atom for atom in kept if not any(wider != atom and wider in kept for wider in _wider(atom)))
+
+
+def _wider(atom: Atom) -> Iterator[Atom]:
+    """Every atom that this one is within, itself too: a set is asked for them, so that long lists cost no comparison of all pairs."""
+    for resource_type in {atom.resource_type, "*"}:
+        for count in range(len(atom.conditions) + 1):
+            for conditions in combinations(atom.conditions, count):
+                yield Atom(atom.context, resource_type, atom.letter, conditions)
 
 
 def _print(context: str, resource_type: str, letters: set[str], conditions: Conditions) -> str:
@@ -203,7 +225,7 @@ def _print(context: str, resource_type: str, letters: set[str], conditions: Cond
     return f"{context}/{resource_type}.{held}" + (f"?{query}" if query else "")
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=256)
 def _parse(scopes: tuple[str, ...]) -> ScopeSet:
     atoms: set[Atom] = set()
     words: set[str] = set()
@@ -263,6 +285,8 @@ def _conditions(query: str | None) -> Conditions:
         raise ValueError("the query part needs a parameter and a value on each side of the equals sign")
     if len({parameter for parameter, _ in pairs}) < len(pairs):
         raise ValueError("the query part names a parameter at most once")
+    if len(pairs) > MOST_CONDITIONS:
+        raise ValueError(f"the query part has at most {MOST_CONDITIONS} conditions")
     return tuple(sorted(pairs))
 
 
