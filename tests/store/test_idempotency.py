@@ -72,6 +72,17 @@ async def test_entry_of_a_dead_holder_is_abandoned_to_exactly_one(store: Store, 
     assert (await store.idempotency.begin(**HELD, body_hash=b"body")).answer == b"found"
 
 
+async def test_a_key_whose_answer_could_not_be_kept_is_let_go(store: Store, clock: Clock) -> None:
+    assert await begin(store.idempotency) == "started"
+    await store.database.execute(b"ALTER TABLE idempotency RENAME TO elsewhere")
+    with pytest.raises(GatewayError, match="refused a statement"):
+        await store.idempotency.finish(**HELD, answer=b"x")
+    await store.database.execute(b"ALTER TABLE elsewhere RENAME TO idempotency")
+    clock.move(seconds=16)
+    await store.idempotency.beat()
+    assert await begin(another(store, clock)) == "abandoned"
+
+
 async def test_heartbeat_keeps_an_entry(store: Store, clock: Clock) -> None:
     assert await begin(store.idempotency) == "started"
     for _ in range(3):

@@ -72,13 +72,19 @@ class Idempotency:
         return Begun("in_progress")
 
     async def finish(self, *, client_id: str, tenant: str, key: str, answer: bytes) -> None:
-        """Keep the answer for at least 24 hours. Raises `store_unavailable` where the key is not held any more."""
+        """Keep the answer for at least 24 hours. Raises `store_unavailable` where the key is not held any more.
+
+        An answer that cannot be kept lets go of the key: whoever asks next takes it over and looks for the effect.
+        """
         hashed = self._key(client_id, tenant, key)
-        sealed = await self._vault.seal(tenant, "idempotency", answer, context=hashed)
-        parameters = {"key": hashed, "holder": self._held.get(hashed), "answer": sealed, "expires_at": self._now() + KEPT}
-        if not await self._database.execute(_SQL["finish"], parameters):
+        try:
+            sealed = await self._vault.seal(tenant, "idempotency", answer, context=hashed)
+            parameters = {"key": hashed, "holder": self._held.get(hashed), "answer": sealed, "expires_at": self._now() + KEPT}
+            kept = await self._database.execute(_SQL["finish"], parameters)
+        finally:
+            self._held.pop(hashed, None)
+        if not kept:
             raise TryLater("store_unavailable", "the idempotency key was taken over meanwhile; ask again with the same key")
-        self._held.pop(hashed, None)
 
     async def release(self, *, client_id: str, tenant: str, key: str) -> None:
         """Free the key: nothing was sent, or the source did nothing."""
