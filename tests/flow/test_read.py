@@ -36,3 +36,15 @@ async def test_a_read_that_nobody_waits_for_ends_and_does_not_end_the_next_one()
     ward.going.set()
     assert [one.ids for one in await asyncio.gather(*readers)] == [("a",)] * 3
     assert ward.searches == 2
+
+
+async def test_the_etag_of_slots_changes_with_the_schedule_that_they_show() -> None:
+    """A slot's practitioner and location are its schedule's: the slot itself stays as it is."""
+    ward = Ward(slots={"1": slot("1")})
+    journeys = Journeys(ward)
+    before = await journeys.page("slot", max_age=0)
+    assert (await journeys.page("slot", max_age=0)).etag == before.etag
+    ward.schedule = {**ward.schedule, "actor": [{"reference": "Practitioner/5"}]}
+    after = await journeys.page("slot", max_age=0)
+    assert after.body != before.body
+    assert after.etag != before.etag

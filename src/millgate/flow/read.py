@@ -282,6 +282,7 @@ class Reader:
             next_link=next_link,
             as_of=fetched_at,
             base=connection.tenant.fhir_base,
+            beside=(_fingerprint(json.encode(included)),) if included and request.form != "fhir" else (),
         )
 
     def _list_body(self, page: Shelved, request: ListRequest, place: Place, stop: int, holder: Holder) -> Body:
@@ -297,7 +298,7 @@ class Reader:
             following = msgspec.structs.replace(place, link=page.next_link, offset=0, seen=seen or place.seen)
         cursor = self._cursors.seal(following, holder, page.as_of + LONGEST_KEPT) if following else None
         chosen = slice(place.offset, stop)
-        etag = _etag(request.form, *page.fingerprints[chosen], b"more" if cursor else b"last")
+        etag = _etag(request.form, *page.fingerprints[chosen], *page.beside, b"more" if cursor else b"last")
         if request.form == "fhir":
             live = cached = _bundle(page, request.declaration, place.offset, stop, cursor)
         else:
@@ -387,7 +388,7 @@ def _fingerprint(raw: bytes) -> bytes:
 
 def _one_body(page: Shelved, form: Form) -> Body:
     if "one" not in page.bodies:
-        etag = _etag("one", form, *page.fingerprints)
+        etag = _etag("one", form, *page.fingerprints, *page.beside)
         page.bodies["one"] = Body(page.items[0], page.items[0], etag, page.ids, page.patients[0])
     return page.bodies["one"]
 
