@@ -15,6 +15,7 @@ from msgspec import Meta
 
 from millgate.errors import CODES
 from millgate.objects import Declaration
+from millgate.objects.declaration import FilterKind
 from millgate.surfaces.api.door import FHIR
 from millgate.surfaces.api.problems import MEDIA_TYPE as PROBLEM
 from millgate.surfaces.api.problems import Problem
@@ -69,6 +70,25 @@ def list_struct(declaration: Declaration) -> type[msgspec.Struct]:
     )
 
 
+_DAY = "[0-9]{4}(-(0[1-9]|1[0-2])(-(0[1-9]|[12][0-9]|3[01]))?)?"
+_INSTANT = (
+    "[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])T([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9]([.][0-9]{1,9})?)?"
+    "(Z|[+-](0[0-9]|1[0-3]):[0-5][0-9])"
+)
+_ONE_ID = "[!-+\\--~]{1,256}"  # printable ASCII without the comma
+_PLAIN = {"max_length": 1000, "pattern": "^[^\\x00-\\x1f\\x7f]+$"}
+# What a filter takes, as far as a schema can say it; `surfaces.api.query` and the source say the rest.
+_TAKES: dict[FilterKind, dict[str, Any]] = {
+    "id": {"pattern": f"^{_ONE_ID}(,{_ONE_ID})*$"},
+    "date": {"pattern": f"^{_DAY}$"},
+    "moment": {"pattern": f"^({_DAY}|{_INSTANT})$"},
+    "instant": {"pattern": f"^{_INSTANT}$"},
+    "token": _PLAIN,
+    "text": _PLAIN,
+    "code": _PLAIN,
+}
+
+
 def _text(description: str, name: str, **schema: Any) -> Parameter:
     return Parameter(name=name, param_in="query", description=description, schema=Schema(type=OpenAPIType.STRING, **schema))
 
@@ -83,6 +103,12 @@ def _common() -> list[Parameter]:
         ),
         _text("`fhir` adds the canonical resource to each object.", "include", enum=["fhir"]),
         _text("The pathway to read by.", "pathway", enum=["fhir-r4"]),
+        Parameter(
+            name="If-None-Match",
+            param_in="header",
+            description="ETag of an answer at hand; if nothing has changed since, 304 comes without a body.",
+            schema=Schema(type=OpenAPIType.STRING),
+        ),
     ]
 
 
@@ -95,9 +121,9 @@ def _list_parameters(declaration: Declaration) -> list[Parameter]:
             schema=Schema(type=OpenAPIType.INTEGER, minimum=1, maximum=200, default=50),
         ),
         _text("`next_cursor` of the last page.", "cursor", min_length=1),
-        _text("Only these ids (a comma list).", "ids", min_length=1),
+        _text("Only these ids (a comma list).", "ids", **_TAKES["id"]),
     ]
-    parameters += [_text(one.description, one.name, min_length=1) for one in declaration.filters]
+    parameters += [_text(one.description, one.name, min_length=1, **_TAKES[one.kind]) for one in declaration.filters]
     return parameters + _common()
 
 
@@ -119,7 +145,14 @@ def one_operation(declaration: Declaration) -> type[Operation]:
     @dataclass
     class OneOperation(Operation):
         def __post_init__(self) -> None:
-            self.parameters = [*(self.parameters or []), *_common()]
+            named = Parameter(
+                name="object_id",
+                param_in="path",
+                required=True,
+                description="The object's id.",
+                schema=Schema(type=OpenAPIType.STRING, pattern="^[!-.0-~]{1,256}$"),
+            )
+            self.parameters = [named, *_common()]
             _describe_answer(self, "The object.", "The canonical resource.")
 
     return OneOperation

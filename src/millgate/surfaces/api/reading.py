@@ -6,6 +6,7 @@ from typing import Any
 
 from litestar import Request, get
 from litestar.handlers import HTTPRouteHandler
+from litestar.openapi.datastructures import ResponseSpec
 from litestar.response.base import ASGIResponse
 
 from millgate.access.rules import require
@@ -15,6 +16,7 @@ from millgate.surfaces.api.door import FHIR, JSON, PRIVATE, Asked, Door, Reply, 
 from millgate.surfaces.api.openapi import list_operation, one_operation, refusals
 from millgate.surfaces.api.query import parse_list, parse_one
 
+UNCHANGED = ResponseSpec(None, description="Nothing has changed since the answer that `If-None-Match` names.")
 READ_REFUSALS = (400, 401, 403, 404, 405, 406, 422, 424, 429, 500, 502, 503, 504)
 
 
@@ -44,7 +46,7 @@ def _list_route(door: Door, declaration: Declaration) -> HTTPRouteHandler:
         name=f"list {name}",
         operation_id=f"list_{declaration.plural}",
         operation_class=list_operation(declaration),
-        responses=refusals(READ_REFUSALS),
+        responses={304: UNCHANGED, **refusals(READ_REFUSALS)},
         tags=["Reading"],
         summary=f"List {declaration.plural.replace('_', ' ')}",
     )(list_objects)
@@ -70,7 +72,7 @@ def _one_route(door: Door, declaration: Declaration) -> HTTPRouteHandler:
         name=f"get {name}",
         operation_id=f"get_{name}",
         operation_class=one_operation(declaration),
-        responses=refusals(READ_REFUSALS),
+        responses={304: UNCHANGED, **refusals(READ_REFUSALS)},
         tags=["Reading"],
         summary=f"Get one {name.replace('_', ' ')}",
     )(get_object)
