@@ -31,8 +31,10 @@ def refusal(
     """The error for an answer that is no success; it names the source's codes, and its text only where that is fixed wording."""
     outcome = read_outcome(body)
     error = (_of_write if purpose in WRITES else _of_reading)(status, outcome, purpose, resource_type)
-    error = error or _of_any(status, outcome, resource_type, retry_after)
+    error = error or _of_any(status, outcome, resource_type)
     error.upstream = upstream(status, request_id, outcome)
+    if error.retry_after is None and error.meaning.retryable:
+        error.retry_after = retry_after
     return error
 
 
@@ -71,7 +73,7 @@ def _of_write(status: int, outcome: Outcome, purpose: Purpose, resource_type: st
     return None
 
 
-def _of_any(status: int, outcome: Outcome, resource_type: str, retry_after: float | None) -> GatewayError:
+def _of_any(status: int, outcome: Outcome, resource_type: str) -> GatewayError:
     if status == 401:
         return CallOperator("upstream_error", "The source refused the gateway's token, also a fresh one.")
     if status == 403:
@@ -79,9 +81,9 @@ def _of_any(status: int, outcome: Outcome, resource_type: str, retry_after: floa
     if status == 405:
         return NotOffered("not_offered_by_tenant", f"The tenant's server does not offer this on {resource_type}.")
     if status == 423:
-        return TryLater("locked_at_source", f"The {resource_type} is being edited at the source.", retry_after=retry_after)
+        return TryLater("locked_at_source", f"The {resource_type} is being edited at the source.")
     if status == 429:
-        return TryLater("upstream_throttled", "The source asks for fewer requests.", retry_after=retry_after)
+        return TryLater("upstream_throttled", "The source asks for fewer requests.")
     if status >= 500 and "fatal/required" in outcome.codes:
         stored = "a stored record lacks an element that the source itself requires, and that fails the whole page"
         return CallOperator(
