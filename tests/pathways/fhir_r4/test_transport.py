@@ -332,3 +332,27 @@ async def test_no_failure_is_anything_but_a_gateway_error(door: Door) -> None:
             door.on("Patient", reply(status, body))
             with pytest.raises(GatewayError):
                 await door.pathway.search(door.connection, Query("Patient", {"family": ("x",)}, 20))
+
+
+async def test_a_token_endpoint_that_is_no_address_is_told_as_such(door: Door) -> None:
+    door.on(".well-known/smart-configuration", reply(200, encoded({"token_endpoint": "https://[x/token"})))
+    with pytest.raises(CallOperator, match="no address"):
+        await door.pathway.authorize(door.connection)
+
+
+async def test_wild_identifiers_do_not_fit_and_do_no_harm(door: Door) -> None:
+    wild: list[Any] = ["x", 5, [{}], [{"type": "MR", "value": "77"}], [{"type": {"coding": [{"code": ["MR"]}]}, "value": "77"}]]
+    patients = [{"resourceType": "Patient", "id": str(n), "identifier": one} for n, one in enumerate(wild)]
+    door.on("Patient", reply(200, searchset(*patients)))
+    page = await door.pathway.search(door.connection, Query("Patient", {"identifier": ("MR|77",)}, 20))
+    assert page.resources == []
+
+
+@pytest.mark.parametrize(
+    ("status", "code"), [(503, "upstream_unavailable"), (429, "upstream_throttled"), (504, "upstream_timeout")]
+)
+async def test_the_wait_that_the_source_asks_for_is_handed_on(door: Door, status: int, code: str) -> None:
+    door.on("Patient/7", reply(status, Retry_After="40"))
+    with pytest.raises(GatewayError, match=code) as failed:
+        await door.pathway.read(door.connection, "Patient", "7")
+    assert failed.value.retry_after == 40

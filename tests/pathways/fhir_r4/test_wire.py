@@ -124,6 +124,8 @@ def test_versions_ids_and_etags_are_opaque() -> None:
     assert located_id({"location": "https://x/r4/t/Appointment/12/_history/3"}, "Appointment") == "12"
     assert located_id({"location": "https://x/r4/t/Patient/12"}, "Appointment") is None
     assert located_id({}, "Appointment") is None
+    for damage in ("%0D%0AX-More:%201", "12%20", "%C3%A9", "1" * 256, "%00"):
+        assert located_id({"location": f"https://x/r4/t/Appointment/{damage}"}, "Appointment") is None
 
 
 @pytest.mark.parametrize(

@@ -314,7 +314,13 @@ def _keep(known: _Known, task: asyncio.Task[Discovery], now: datetime) -> None:
 def _check_endpoint(discovery: Discovery) -> None:
     """A tenant on https must not lead to a token endpoint in the clear."""
     endpoint = discovery.token_endpoint
-    if endpoint is not None and urlsplit(discovery.fhir_base).scheme == "https" and urlsplit(endpoint).scheme != "https":
+    if endpoint is None:
+        return
+    try:
+        scheme = urlsplit(endpoint).scheme
+    except ValueError as error:
+        raise CallOperator("upstream_error", "The tenant's token endpoint is no address; it will not be used.") from error
+    if urlsplit(discovery.fhir_base).scheme == "https" and scheme != "https":
         raise CallOperator("upstream_error", "The tenant's token endpoint is not https; it will not be used.")
 
 
@@ -341,9 +347,14 @@ def _hold_to_type(page: Page, wanted: IdentifierType) -> None:
 
 
 def _has_identifier(resource: Mapping[str, Any], wanted: IdentifierType) -> bool:
-    for identifier in resource.get("identifier") or []:
-        kind = identifier.get("type") or {}
-        codes = {coding.get("code") for coding in kind.get("coding") or []} | {kind.get("text")}
-        if identifier.get("value") == wanted.value and wanted.code in codes:
-            return True
+    for identifier in _dicts(resource.get("identifier")):
+        for kind in _dicts([identifier.get("type")]):
+            codes = [kind.get("text"), *(coding.get("code") for coding in _dicts(kind.get("coding")))]
+            if identifier.get("value") == wanted.value and wanted.code in codes:
+                return True
     return False
+
+
+def _dicts(value: Any) -> list[dict[str, Any]]:
+    """The objects of a list, whatever stands in its place or among them."""
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []

@@ -28,6 +28,7 @@ _SUBCODE = re.compile(r'subcode="([a-z0-9_]+)"')
 _CODE = re.compile(r"[a-z][a-z0-9-]{0,60}")
 _WORD = re.compile(r"[A-Za-z][A-Za-z-]*")
 _SAFE_TEXT = re.compile(r"[A-Za-z0-9 ,.;:'()/_|*-]*")
+_LOCATED = re.compile(r"[\x21-\x7e]{1,255}")
 _ETAG = re.compile(r'(?:W/)?"([^"]*)"')
 
 
@@ -109,14 +110,14 @@ def etag_version(headers: Mapping[str, str]) -> str | None:
 
 
 def located_id(headers: Mapping[str, str], resource_type: str) -> str | None:
-    """The id that the Location header of a create names, or None."""
+    """The id that the Location header of a create names, or None. One that is no printable ASCII is none: it goes into addresses."""
     try:
         segments = urlsplit(headers.get("location", "")).path.split("/")
     except ValueError:
         return None
     for index, segment in enumerate(segments[:-1]):
-        if segment == resource_type and segments[index + 1]:
-            return unquote(segments[index + 1])
+        if segment == resource_type and _LOCATED.fullmatch(made := unquote(segments[index + 1])):
+            return made
     return None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import quote
 
 from litestar import Request, post
 from litestar.handlers import HTTPRouteHandler
@@ -44,7 +45,7 @@ def routes(door: Door) -> list[HTTPRouteHandler]:
             key = _key(asked.idempotency_key, wanted.idempotency_key)
             written = await door.app.writer.appointment(session, wanted, key=key, if_match=asked.if_match)
             seen.ids, seen.patients, seen.calls = (written.id,), written.patients or seen.patients, written.calls
-            headers = [("location", f"/appointments/{written.id}"), PRIVATE]
+            headers = [("location", f"/appointments/{quote(written.id, safe='')}"), PRIVATE]  # the id is the source's word
             headers += [("etag", written.etag)] if written.etag else []
             headers += [("idempotency-replayed", "true")] if written.replayed else []
             return Reply(written.body, written.status, JSON, headers)
