@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from millgate.errors import FixRequest, GatewayError
 from millgate.objects import OBJECTS
+from millgate.surfaces.api import query as queries
 from millgate.surfaces.api.query import known_parameters, parse_list, parse_one
 
 
@@ -87,3 +88,12 @@ def test_any_bytes_are_read_or_refused(query: bytes) -> None:
         parse_list("patient", query, False, False)
     except GatewayError as error:
         assert error.code == "invalid_request"
+
+
+def test_only_short_queries_are_remembered() -> None:
+    """What callers send must not add up in memory: 4,096 queries of 32 KB would."""
+    before = queries._list_again.cache_info().currsize
+    for number in range(5):
+        parse_list("patient", f"name=a&cursor={'x' * 1000}{number}".encode(), False, False)
+    assert queries._list_again.cache_info().currsize == before
+    assert parse_list("patient", b"name=once", False, False) is parse_list("patient", b"name=once", False, False)

@@ -17,15 +17,20 @@ PATHWAYS = ("fhir-r4",)
 LIST_PARAMETERS = ("limit", "cursor", "max_age", "include", "pathway", "ids")
 ONE_PARAMETERS = ("max_age", "include", "pathway")
 LONGEST_QUERY = 32_768
+REMEMBERED_QUERY = 512
 MOST_IDS = 100
 OLDEST_S = 86_400
 
 _ID = re.compile(r"[\x21-\x7e]{1,256}")
 
 
-@lru_cache(maxsize=4096)
 def parse_list(object_name: str, query: bytes, fhir: bool, no_cache: bool) -> ListRequest:
     """The list that a query string asks for. Raises FixRequest("invalid_request") with all its problems."""
+    parse = _list_again if len(query) <= REMEMBERED_QUERY else _list
+    return parse(object_name, query, fhir, no_cache)
+
+
+def _list(object_name: str, query: bytes, fhir: bool, no_cache: bool) -> ListRequest:
     declaration = OBJECTS[object_name]
     filters = {one.name: one for one in declaration.filters}
     given, problems = _pairs(query, (*LIST_PARAMETERS, *filters))
@@ -39,7 +44,10 @@ def parse_list(object_name: str, query: bytes, fhir: bool, no_cache: bool) -> Li
     return ListRequest(declaration, found, limit, cursor, *common)
 
 
-@lru_cache(maxsize=4096)
+# Callers ask the same things again and again. Long queries (cursors, mostly) come once, and would fill the memory.
+_list_again = lru_cache(maxsize=4096)(_list)
+
+
 def parse_one(object_name: str, object_id: str, query: bytes, fhir: bool, no_cache: bool) -> GetRequest:
     """The object that a path and its query string ask for. Raises FixRequest("invalid_request") with all problems."""
     given, problems = _pairs(query, ONE_PARAMETERS)
