@@ -155,7 +155,8 @@ def _await(port: int) -> None:
 def _print(figures: dict[str, Any]) -> None:
     print(f"{figures['machine']}; {figures['date']}; page of {figures['page']['observations']}, {figures['page']['bytes']} bytes")
     for name, one in figures["runs"].items():
-        print(f"{name:34} {one['rate']:9.0f} requests/s   p50 {one['p50_ms']:7.2f} ms   p99 {one['p99_ms']:7.2f} ms   failures {one['failures']}")
+        latency = f"p50 {one['p50_ms']:7.2f} ms   p99 {one['p99_ms']:7.2f} ms"
+        print(f"{name:34} {one['rate']:9.0f} requests/s   {latency}   failures {one['failures']}")
     print(f"cached / same stack: {figures['cached_share_of_baseline']} (aim 0.5 or more)")
     print(f"uncached / bare, 1 at once: {figures['uncached_over_bare_1']} (aim 1.3 or less)")
     print(f"uncached / bare, 8 at once: {figures['uncached_over_bare_8']} (aim 1.3 or less)")

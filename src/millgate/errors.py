@@ -52,7 +52,7 @@ CODES: dict[str, Code] = {
     "invalid_key": Code(
         401,
         "The API key is not valid",
-        "Send the API key as `Authorization: Bearer mg_…` to POST /authenticate. Keys are shown once, when `millgate clients create` makes them.",
+        "Send the API key as `Authorization: Bearer mg_…` to POST /authenticate. `millgate clients create` shows a key once.",
         exit_status=77,
     ),
     "invalid_session": Code(
