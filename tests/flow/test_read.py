@@ -48,3 +48,10 @@ async def test_the_etag_of_slots_changes_with_the_schedule_that_they_show() -> N
     after = await journeys.page("slot", max_age=0)
     assert after.body != before.body
     assert after.etag != before.etag
+
+
+async def test_the_patients_asked_for_are_told_to_the_audit_though_nothing_was_found() -> None:
+    journeys = Journeys(Ward(appointments={"a": appointment("a", "booked")}))
+    assert (await journeys.page("appointment", patient_id=("8", "7"))).patients == ("7", "8")
+    journeys.ward.appointments.clear()
+    assert (await journeys.page("appointment", max_age=0, patient_id=("8",))).patients == ("8",)

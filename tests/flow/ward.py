@@ -229,9 +229,9 @@ class Journeys:
             now=lambda: NOW,
         )
 
-    async def page(self, name: str, max_age: float | None = None) -> Any:
+    async def page(self, name: str, max_age: float | None = None, **filters: tuple[str, ...]) -> Any:
         """One list, with the ids that it shows."""
-        return await self.reader.page(SESSION, ListRequest(OBJECTS[name], {}, None, None, max_age, "objects"))
+        return await self.reader.page(SESSION, ListRequest(OBJECTS[name], filters, None, None, max_age, "objects"))
 
     async def write(self, key: str = "k", **request: Any) -> Any:
         """One write."""

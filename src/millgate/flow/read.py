@@ -114,7 +114,10 @@ class Reader:
         page, calls, origin = await self._held_or_fetched(key, request, lambda: self._fetch_page(session, request, place))
         stop = place.offset + (request.limit or place.limit)
         body = self._list_body(page, request, place, stop, holder)
-        return _answer(page, body, origin, calls)
+        answer = _answer(page, body, origin, calls)
+        # Who asks about a patient has looked at the patient, also where nothing was found.
+        answer.patients = tuple(sorted({*answer.patients, *place.filters.get("patient_id", ())}))
+        return answer
 
     async def one(self, session: Session, request: GetRequest) -> Answer:
         """One object. Raises GatewayError("not_found") if the source has none of that id, or hides it."""
