@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import msgspec
 import structlog
 from litestar import Request, Response
-from litestar.exceptions import HTTPException
+from litestar.exceptions import HTTPException, InternalServerException
 from litestar.response.base import ASGIResponse
 
 from millgate.access.parties import Client, Session
@@ -214,7 +214,11 @@ async def read_body(request: Request[Any, Any, Any], asked: Asked, form: type[Bo
     """The JSON body as `form`. Raises FixRequest("unsupported_media_type" | "invalid_request") with all its problems."""
     if asked.content_type not in ("", JSON) and not asked.content_type.endswith("+json"):
         raise FixRequest("unsupported_media_type", f"Send the body as {JSON}.")
-    return parse_body(await request.body(), form)
+    try:
+        raw = await request.body()
+    except InternalServerException as error:  # so the framework calls a caller that hangs up; no fault of the gateway's
+        raise FixRequest("invalid_request", "The body broke off before its end.") from error
+    return parse_body(raw, form)
 
 
 def parse_body(raw: bytes, form: type[Body]) -> Body:
