@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import cache
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import msgspec
 from litestar.datastructures import ResponseHeader
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.openapi.spec import OpenAPIMediaType, OpenAPIResponse, Operation, Parameter, RequestBody, Schema
 from litestar.openapi.spec.enums import OpenAPIType
+from litestar.plugins import OpenAPISchemaPlugin
 from msgspec import Meta
 
 from millgate.errors import CODES
@@ -19,6 +21,10 @@ from millgate.objects.declaration import FilterKind
 from millgate.surfaces.api.door import FHIR
 from millgate.surfaces.api.problems import MEDIA_TYPE as PROBLEM
 from millgate.surfaces.api.problems import Problem
+
+if TYPE_CHECKING:
+    from litestar._openapi.schema_generation import SchemaCreator
+    from litestar.typing import FieldDefinition
 
 __all__ = ["Freshness", "ResponseHeader", "list_operation", "one_operation", "refusals"]
 
@@ -134,7 +140,7 @@ def list_operation(declaration: Declaration) -> type[Operation]:
     class ListOperation(Operation):
         def __post_init__(self) -> None:
             self.parameters = [*(self.parameters or []), *_list_parameters(declaration)]
-            _describe_answer(self, "The page.", "A searchset Bundle of the canonical resources.")
+            _add_fhir(self, "A searchset Bundle of the canonical resources.")
 
     return ListOperation
 
@@ -153,18 +159,16 @@ def one_operation(declaration: Declaration) -> type[Operation]:
                 schema=Schema(type=OpenAPIType.STRING, pattern="^[!-.0-~]{1,256}$"),
             )
             self.parameters = [named, *_common()]
-            _describe_answer(self, "The object.", "The canonical resource.")
+            _add_fhir(self, "The canonical resource.")
 
     return OneOperation
 
 
-def _describe_answer(operation: Operation, told: str, fhir_told: str) -> None:
+def _add_fhir(operation: Operation, told: str) -> None:
+    """The answer's second representation."""
     answer = (operation.responses or {}).get("200")
-    if not isinstance(answer, OpenAPIResponse):
-        return
-    answer.description = told
-    if isinstance(answer.content, dict):
-        answer.content[FHIR] = OpenAPIMediaType(schema=Schema(type=OpenAPIType.OBJECT, description=fhir_told))
+    if isinstance(answer, OpenAPIResponse) and answer.content is not None:
+        answer.content[FHIR] = OpenAPIMediaType(schema=Schema(type=OpenAPIType.OBJECT, description=told))
 
 
 def _body_of(form: type[msgspec.Struct]) -> RequestBody:
@@ -240,6 +244,19 @@ class OpenToAll(Operation):
 
     def __post_init__(self) -> None:
         self.security = []
+
+
+class DecimalsAreNumbers(OpenAPISchemaPlugin):
+    """Decimals are written as JSON numbers, with the digits that they came with; the framework would call them strings."""
+
+    @staticmethod
+    def is_plugin_supported_type(value: Any) -> bool:
+        """Whether this is the type of decimals."""
+        return value is Decimal
+
+    def to_openapi_schema(self, field_definition: FieldDefinition, schema_creator: SchemaCreator) -> Schema:
+        """A JSON number."""
+        return Schema(type=OpenAPIType.NUMBER)
 
 
 @dataclass

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 from litestar import Request, get
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi.datastructures import ResponseSpec
@@ -13,7 +14,7 @@ from millgate.access.rules import require
 from millgate.flow.read import Answer
 from millgate.objects import OBJECTS, Declaration
 from millgate.surfaces.api.door import FHIR, JSON, PRIVATE, Asked, Door, Reply, Seen, wants_fhir
-from millgate.surfaces.api.openapi import list_operation, one_operation, refusals
+from millgate.surfaces.api.openapi import list_operation, list_struct, one_operation, refusals
 from millgate.surfaces.api.query import parse_list, parse_one
 
 UNCHANGED = ResponseSpec(None, description="Nothing has changed since the answer that `If-None-Match` names.")
@@ -46,7 +47,7 @@ def _list_route(door: Door, declaration: Declaration) -> HTTPRouteHandler:
         name=f"list {name}",
         operation_id=f"list_{declaration.plural}",
         operation_class=list_operation(declaration),
-        responses={304: UNCHANGED, **refusals(READ_REFUSALS)},
+        responses={200: _answer(list_struct(declaration), "The page."), 304: UNCHANGED, **refusals(READ_REFUSALS)},
         tags=["Reading"],
         summary=f"List {declaration.plural.replace('_', ' ')}",
     )(list_objects)
@@ -72,10 +73,14 @@ def _one_route(door: Door, declaration: Declaration) -> HTTPRouteHandler:
         name=f"get {name}",
         operation_id=f"get_{name}",
         operation_class=one_operation(declaration),
-        responses={304: UNCHANGED, **refusals(READ_REFUSALS)},
+        responses={200: _answer(declaration.struct, "The object."), 304: UNCHANGED, **refusals(READ_REFUSALS)},
         tags=["Reading"],
         summary=f"Get one {name.replace('_', ' ')}",
     )(get_object)
+
+
+def _answer(shape: type[msgspec.Struct], told: str) -> ResponseSpec:
+    return ResponseSpec(shape, generate_examples=False, description=told)
 
 
 def _reply(answer: Answer, asked: Asked, seen: Seen, fhir: bool) -> Reply:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -80,8 +81,9 @@ def routes() -> Sequence[HTTPRouteHandler]:
     return [openapi_document, asset, explain_error]
 
 
+@lru_cache(maxsize=1)
 def _document(app: Litestar) -> bytes:
-    """The OpenAPI document as JSON."""
+    """The OpenAPI document as JSON; making it takes a tenth of a second, so it is made once."""
     from litestar.serialization import default_serializer, encode_json
 
     return encode_json(app.openapi_schema.to_schema(), default_serializer)

@@ -16,6 +16,7 @@ from millgate.app import App
 from millgate.errors import CallOperator, GatewayError
 from millgate.surfaces.api import operating, reading, reference, sessions, writing
 from millgate.surfaces.api.door import Door, refusal_response
+from millgate.surfaces.api.openapi import DecimalsAreNumbers
 from millgate.surfaces.api.problems import gateway_error_of
 
 log = structlog.get_logger(__name__)
@@ -35,6 +36,7 @@ def create_api(app: App) -> Litestar:
             *reference.routes(),
         ],
         openapi_config=reference.openapi_config(),
+        plugins=[DecimalsAreNumbers()],
         exception_handlers={GatewayError: _refuse, HTTPException: _refuse_framework, Exception: _fail},
         request_max_body_size=app.settings.body_limit_bytes,
         logging_config=None,
