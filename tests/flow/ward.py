@@ -12,13 +12,14 @@ from millgate.access.connection import Connection
 from millgate.access.parties import Client, Persona, Registration, ServiceType, Session, Tenant
 from millgate.canonical.exchange import AppointmentWrite, BookSlot, Call, ChangeStatus, Found, Page, Query, Resource, Sent
 from millgate.errors import FixRequest, GatewayError
+from millgate.flow.appointment_request import AppointmentRequest
 from millgate.flow.authenticate import Authenticator
 from millgate.flow.cursor import Cursors
 from millgate.flow.read import ListRequest, Reader
 from millgate.flow.record import Recorder
 from millgate.flow.service_types import BookableTypes
 from millgate.flow.shelf import Shelf
-from millgate.flow.write import AppointmentRequest, Writer
+from millgate.flow.write import Writer
 from millgate.objects import OBJECTS
 from millgate.pathways.fhir_r4 import effect
 

@@ -10,12 +10,10 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from hashlib import sha256
-from typing import Annotated, Any, Protocol, TypeVar
+from typing import Any, Protocol
 
 import msgspec
 import structlog
-from msgspec import Meta
 
 from millgate.access.connection import Connection
 from millgate.access.parties import Session
@@ -24,6 +22,7 @@ from millgate.canonical import json
 from millgate.canonical.exchange import AppointmentWrite, BookSlot, Call, ChangeStatus, Found, ProposeAppointment, Sent
 from millgate.canonical.patients import patients_of
 from millgate.errors import FieldProblem, FixRequest, GatewayError, TryLater, Upstream
+from millgate.flow.appointment_request import AppointmentRequest, cancel_reason, check, checked, digest, not_sent
 from millgate.flow.authenticate import Authenticator
 from millgate.flow.pathway import Pathway
 from millgate.flow.read import Reader, instant, names_current, object_etag
@@ -34,46 +33,10 @@ from millgate.objects import OBJECTS, Context, encode_object
 log = structlog.get_logger(__name__)
 
 APPOINTMENT = OBJECTS["appointment"]
-LONGEST_KEY = 255
 TOUCHED = ("appointment", "slot")
 # How far the source's clock may lie behind ours when an effect is looked for by its time.
 CLOCKS_APART = timedelta(minutes=2)
 OVER = ("cancelled", "fulfilled", "noshow", "entered-in-error")  # Source: FHIR R4 AppointmentStatus
-
-Given = TypeVar("Given")
-
-Text = Annotated[str, Meta(min_length=1, max_length=1000)]
-Id = Annotated[str, Meta(min_length=1, max_length=256)]
-
-
-class RequestedPeriod(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """When a proposed appointment should be: two instants with their offsets."""
-
-    start: Annotated[str, Meta(description="Earliest start, an instant with its offset.")]
-    end: Annotated[str, Meta(description="Latest end, an instant with its offset.")]
-
-
-class AppointmentRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """Book (`slot_id`, `patient_id`), propose (`requested_period`, `location_id`), reschedule (`appointment_id`, `slot_id`) or change
-    the status of (`appointment_id`, `status`) an appointment."""
-
-    slot_id: Annotated[Id | None, Meta(description="The free slot to take.")] = None
-    patient_id: Annotated[Id | None, Meta(description="For whom.")] = None
-    appointment_id: Annotated[Id | None, Meta(description="The appointment to change; without it, one is made.")] = None
-    status: Annotated[str | None, Meta(description="arrived, checked-in, fulfilled or cancelled.")] = None
-    service_type: Annotated[
-        Text | None, Meta(description="One of /service_types, as system|code or code; for a proposed appointment.")
-    ] = None
-    reason: Annotated[
-        Text | None, Meta(description="Why: text for a booking (255 characters at most), system|code for a cancellation.")
-    ] = None
-    comment: Annotated[Text | None, Meta(description="A remark for the schedulers.")] = None
-    requested_period: Annotated[RequestedPeriod | None, Meta(description="When, for a proposed appointment.")] = None
-    location_id: Annotated[Id | None, Meta(description="Where, for a proposed appointment.")] = None
-    idempotency_key: Annotated[
-        Annotated[str, Meta(min_length=1, max_length=LONGEST_KEY)] | None,
-        Meta(description="Instead of the Idempotency-Key header."),
-    ] = None
 
 
 @dataclass(slots=True)
@@ -161,7 +124,7 @@ class Writer:
         check(request)
         _check_rights(session, request)
         held = {"client_id": session.client_id, "tenant": session.tenant, "key": key}
-        begun = await self._keys.begin(**held, body_hash=_digest(request))
+        begun = await self._keys.begin(**held, body_hash=digest(request))
         if begun.state == "replay" and begun.answer is not None:
             return _replay(begun.answer)
         if begun.state == "reused":
@@ -221,7 +184,7 @@ class Writer:
             if request.appointment_id is None:
                 write = await self._booking(session, request)
                 sent = await self._send(connection, write, calls, again=again)
-                warnings = _not_sent(request, "service_type") if isinstance(write, BookSlot) else []
+                warnings = not_sent(request, "service_type") if isinstance(write, BookSlot) else []
                 return await self._answer(connection, sent, 201, calls, warnings)
             if request.slot_id is not None:
                 return await self._reschedule(connection, request, calls, again=again, if_match=if_match)
@@ -233,10 +196,10 @@ class Writer:
             self._reader.forget(session.tenant, TOUCHED)
 
     async def _booking(self, session: Session, request: AppointmentRequest) -> AppointmentWrite:
-        patient_id = _checked(request.patient_id)
+        patient_id = checked(request.patient_id)
         if request.slot_id is not None:
             return BookSlot(request.slot_id, patient_id, request.reason, request.comment)
-        period = _checked(request.requested_period)
+        period = checked(request.requested_period)
         known = await self._bookable.find(session.tenant, request.service_type or "")
         if known is None:
             raise FixRequest(
@@ -247,7 +210,7 @@ class Writer:
         coding = {"system": known.system, "code": known.code} | ({"display": known.display} if known.display else {})
         return ProposeAppointment(
             patient_id=patient_id,
-            location_ids=(_checked(request.location_id),),
+            location_ids=(checked(request.location_id),),
             service_type=coding,
             start=period.start,
             end=period.end,
@@ -258,11 +221,11 @@ class Writer:
     async def _change_status(
         self, connection: Connection, request: AppointmentRequest, calls: list[Call], *, again: bool, if_match: str | None
     ) -> Written:
-        appointment_id, status = _checked(request.appointment_id), _checked(request.status)
+        appointment_id, status = checked(request.appointment_id), checked(request.status)
         found = await self._current(connection, appointment_id, calls, None if again else if_match)
         if again and found.resource.get("status") == status:
             return await self._answer(connection, Sent(appointment_id, found.version, []), 200, calls, [], found)
-        reason, warnings = _cancel_reason(request)
+        reason, warnings = cancel_reason(request)
         write = ChangeStatus(appointment_id, status, found.version or "", reason)
         sent = await self._send_change(connection, write, calls)
         return await self._answer(connection, sent, 200, calls, warnings)
@@ -271,14 +234,14 @@ class Writer:
         self, connection: Connection, request: AppointmentRequest, calls: list[Call], *, again: bool, if_match: str | None
     ) -> Written:
         """Book the new slot, then cancel the old appointment: at no moment is there neither."""
-        appointment_id, slot_id = _checked(request.appointment_id), _checked(request.slot_id)
+        appointment_id, slot_id = checked(request.appointment_id), checked(request.slot_id)
         old = await self._current(connection, appointment_id, calls, None if again else if_match)
         status = old.resource.get("status")
         if status == "proposed":
             sent = await self._send_change(
                 connection, ChangeStatus(appointment_id, "booked", old.version or "", None, slot_id), calls
             )
-            return await self._answer(connection, sent, 200, calls, _not_sent(request, "reason", "comment"))
+            return await self._answer(connection, sent, 200, calls, not_sent(request, "reason", "comment"))
         patients = patients_of(old.resource)
         if len(patients) != 1:
             raise FixRequest("rejected_by_source", "The appointment names no single patient, so it cannot be booked anew.")
@@ -411,50 +374,6 @@ class Writer:
         return Written(status, body, sent.resource_id, object_etag(found.resource), patients_of(found.resource), calls)
 
 
-def check(request: AppointmentRequest) -> None:
-    """Refuse a request that is none of: book, propose, reschedule, change status. Names all problems at once."""
-    problems = list(_problems(request))
-    if problems:
-        raise FixRequest(
-            "invalid_request",
-            "To book, send slot_id and patient_id; to reschedule, appointment_id and slot_id; to change the status, appointment_id and "
-            "status; to propose, patient_id, location_id, service_type and requested_period.",
-            errors=problems,
-        )
-
-
-STATUSES = ("arrived", "checked-in", "fulfilled", "cancelled")
-
-
-def _problems(request: AppointmentRequest) -> list[FieldProblem]:
-    given = {name for name in request.__struct_fields__ if getattr(request, name) is not None}
-    if request.appointment_id is not None:
-        wanted: set[str] = set() if {"slot_id", "status"} & given else {"status"}
-        allowed = {"slot_id", "reason", "comment"} if "slot_id" in given else {"status", "reason"}
-    elif "slot_id" in given:
-        wanted, allowed = {"patient_id"}, {"slot_id", "patient_id", "service_type", "reason", "comment"}
-    else:
-        wanted = {"patient_id", "location_id", "service_type", "requested_period"}
-        allowed = wanted | {"reason", "comment"}
-        if not given & {"requested_period", "location_id"}:
-            wanted = {"slot_id", "patient_id"}
-    allowed |= {"appointment_id", "idempotency_key"} | wanted
-    problems = [FieldProblem(name, "required", "is missing") for name in sorted(wanted - given)]
-    problems += [FieldProblem(name, "not_allowed", "does not go with the other fields") for name in sorted(given - allowed)]
-    if request.status is not None and request.status not in STATUSES:
-        problems.append(FieldProblem("status", "invalid", f"must be one of {', '.join(STATUSES)}"))
-    if request.reason is not None and len(request.reason) > 255 and request.status is None:
-        problems.append(FieldProblem("reason", "too_long", "the source takes 255 characters at most"))
-    return problems
-
-
-def _checked(value: Given | None) -> Given:
-    """A field that `check` has already seen to."""
-    if value is None:
-        raise AssertionError("a request went on unchecked")
-    return value
-
-
 def _check_rights(session: Session, request: AppointmentRequest) -> None:
     context = require(session, "Appointment", "u" if request.appointment_id else "c")
     require(session, "Appointment", "r")
@@ -462,11 +381,6 @@ def _check_rights(session: Session, request: AppointmentRequest) -> None:
         require(session, "Appointment", "c")
     if request.patient_id is not None:
         allow_patient(session, request.patient_id, context)
-
-
-def _digest(request: AppointmentRequest) -> bytes:
-    """What makes two requests the same: all fields but the key itself."""
-    return sha256(msgspec.json.encode(msgspec.structs.replace(request, idempotency_key=None), order="sorted")).digest()
 
 
 def _replay(answer: bytes) -> Written:
@@ -478,26 +392,6 @@ def _replay(answer: bytes) -> Written:
 
 class Replayed(FixRequest):
     """The first answer under this key was a refusal; here it is again."""
-
-
-def _cancel_reason(request: AppointmentRequest) -> tuple[dict[str, str] | None, list[dict[str, str]]]:
-    """The coded reason for a cancellation. The source takes a coding and ignores text, so text is answered with a warning."""
-    if request.reason is None:
-        return None, []
-    system, bar, code = request.reason.rpartition("|")
-    if request.status == "cancelled" and bar and system and code:
-        return {"system": system, "code": code}, []
-    told = "The source keeps a reason only as a code (system|code) and only for a cancellation; this one was not sent."
-    return None, [{"code": "not_sent", "field": "reason", "detail": told}]
-
-
-def _not_sent(request: AppointmentRequest, *names: str) -> list[dict[str, str]]:
-    """A warning for each field that was given and that the source takes no such thing of."""
-    return [
-        {"code": "not_sent", "field": name, "detail": f"The slot decides; the source takes no {name} here, so it was not sent."}
-        for name in names
-        if getattr(request, name) is not None
-    ]
 
 
 def _text_of(concepts: object) -> str | None:

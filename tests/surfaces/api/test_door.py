@@ -8,7 +8,7 @@ from litestar import Litestar, Request, post
 from litestar.response.base import ASGIResponse
 
 from millgate.errors import GatewayError
-from millgate.flow.write import AppointmentRequest
+from millgate.flow.appointment_request import AppointmentRequest
 from millgate.surfaces.api.door import read_body, read_headers
 
 

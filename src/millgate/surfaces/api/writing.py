@@ -11,7 +11,8 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.response.base import ASGIResponse
 
 from millgate.errors import FieldProblem, FixRequest
-from millgate.flow.write import APPOINTMENT, LONGEST_KEY, AppointmentRequest
+from millgate.flow.appointment_request import LONGEST_KEY, AppointmentRequest
+from millgate.flow.write import APPOINTMENT
 from millgate.surfaces.api.door import JSON, PRIVATE, Asked, Door, Reply, Seen, read_body
 from millgate.surfaces.api.openapi import refusals, write_operation
 
