@@ -35,3 +35,28 @@ async def test_a_page_that_cannot_be_kept_does_not_stop_the_ones_behind_it() -> 
         await recorder.put("mercy", "fhir-r4", [{"resourceType": "Patient", "id": name}], NOW)
     await recorder.close()
     assert store.kept == ["1", "2", "3", "4"]
+
+
+async def test_the_same_bytes_just_recorded_are_not_taken_to_the_store_again() -> None:
+    store = Store()
+    recorder = Recorder(store)
+    recorder.start()
+    resources: list[Resource] = [{"resourceType": "Patient", "id": name} for name in ("1", "2")]
+    await recorder.put("mercy", "fhir-r4", resources, NOW, [b"one", b"two"])
+    await recorder.drain()
+    await recorder.put("mercy", "fhir-r4", resources, NOW, [b"one", b"two, changed"])
+    await recorder.put("other", "fhir-r4", resources[:1], NOW, [b"one"])
+    await recorder.close()
+    assert store.kept == ["1", "2", "2", "1"]
+
+
+async def test_what_could_not_be_recorded_is_taken_to_the_store_when_it_comes_again() -> None:
+    store = Store()
+    recorder = Recorder(store)
+    recorder.start()
+    lost: list[Resource] = [{"resourceType": "Patient", "id": "lost"}]
+    await recorder.put("mercy", "fhir-r4", lost, NOW, [b"mark"])
+    await recorder.drain()
+    await recorder.put("mercy", "fhir-r4", [{"resourceType": "Patient", "id": "found"}], NOW, [b"mark"])
+    await recorder.close()
+    assert store.kept == ["found"]

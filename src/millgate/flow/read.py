@@ -198,19 +198,22 @@ class Reader:
             filters = await self._bookable.complete(session.tenant, declaration, place.filters)
             query = Query(declaration.resource_type, filters, place.limit, _includes(session, declaration))
             page = await self._pathway.search(connection, query)
-        await self._keep(connection, page.resources + page.included, page.fetched_at)
+        written = [_Written.of(resource) for resource in page.resources]
+        beside = [_Written.of(resource) for resource in page.included]
+        await self._keep(connection, written + beside, page.fetched_at)
         warnings = tuple({"code": "source_warning", "detail": text} for text in page.warnings)
         shelved = self._shelve(
-            connection, request, page.resources, page.included, page.next_link, page.fetched_at, warnings, _marks(place.seen)
+            connection, request, written, beside, page.next_link, page.fetched_at, warnings, _marks(place.seen)
         )
         return shelved, page.calls
 
     async def _fetch_one(self, session: Session, request: GetRequest) -> Fetched:
         connection = await self._authenticator.connection_of(session)
         found = await self._pathway.read(connection, request.declaration.resource_type, request.id)
-        beside, calls = await self._companion(connection, session, request.declaration, found.resource)
-        await self._keep(connection, [found.resource, *beside], found.fetched_at)
-        return self._shelve(connection, request, [found.resource], beside, None, found.fetched_at, ()), [*found.calls, *calls]
+        companions, calls = await self._companion(connection, session, request.declaration, found.resource)
+        written, beside = [_Written.of(found.resource)], [_Written.of(one) for one in companions]
+        await self._keep(connection, written + beside, found.fetched_at)
+        return self._shelve(connection, request, written, beside, None, found.fetched_at, ()), [*found.calls, *calls]
 
     async def _companion(
         self, connection: Connection, session: Session, declaration: Declaration, resource: Resource
@@ -230,16 +233,17 @@ class Reader:
             return [], [call for call in error.calls if isinstance(call, Call)]
         return [found.resource], found.calls
 
-    async def _keep(self, connection: Connection, resources: Sequence[Resource], received_at: datetime) -> None:
+    async def _keep(self, connection: Connection, brought: Sequence[_Written], received_at: datetime) -> None:
+        resources, fingerprints = [one.resource for one in brought], [one.fingerprint for one in brought]
         await self._bookable.learn(connection.tenant, resources)
-        await self._recorder.put(connection.tenant.name, self._pathway.name, resources, received_at)
+        await self._recorder.put(connection.tenant.name, self._pathway.name, resources, received_at, fingerprints)
 
     def _shelve(
         self,
         connection: Connection,
         request: ListRequest | GetRequest,
-        resources: Sequence[Resource],
-        included: Sequence[Resource],
+        brought: Sequence[_Written],
+        beside: Sequence[_Written],
         next_link: str | None,
         fetched_at: datetime,
         warnings: tuple[dict[str, str], ...],
@@ -253,25 +257,24 @@ class Reader:
             time_zone=connection.tenant.time_zone,
             include_fhir=request.form == "objects+fhir",
             base_url=connection.tenant.fhir_base,
-            included={f"{one.get('resourceType')}/{one.get('id')}": one for one in included},
+            included={f"{one.resource.get('resourceType')}/{one.resource.get('id')}": one.resource for one in beside},
         )
         items: list[bytes] = []
         fingerprints: list[bytes] = []
         ids: list[str] = []
         patients: list[tuple[str, ...]] = []
         spoiled: list[dict[str, str]] = []
-        for resource in resources:
-            raw = json.encode(resource)
-            fingerprint = _fingerprint(raw)
-            if fingerprint[:MARK] in seen:
+        for one in brought:
+            resource = one.resource
+            if one.fingerprint[:MARK] in seen:
                 continue
             try:
-                item = raw if request.form == "fhir" else encode_object(request.declaration.normalize(resource, context))
+                item = one.raw if request.form == "fhir" else encode_object(request.declaration.normalize(resource, context))
             except GatewayError as error:
                 spoiled.append({"code": error.code, "detail": f"{_reference(resource)}: {error.detail}"})
                 continue
             items.append(item)
-            fingerprints.append(fingerprint)
+            fingerprints.append(one.fingerprint)
             ids.append(str(resource.get("id", "")))
             patients.append(patients_of(resource))
         if isinstance(request, GetRequest) and not items:
@@ -285,7 +288,7 @@ class Reader:
             next_link=next_link,
             as_of=fetched_at,
             base=connection.tenant.fhir_base,
-            beside=(_fingerprint(json.encode(included)),) if included and request.form != "fhir" else (),
+            beside=tuple(one.fingerprint for one in beside) if request.form != "fhir" else (),
         )
 
     def _list_body(self, page: Shelved, request: ListRequest, place: Place, stop: int, holder: Holder) -> Body:
@@ -310,6 +313,21 @@ class Reader:
         body = Body(live, cached, etag, page.ids[chosen], _union(page.patients[chosen]))
         page.bodies[place.offset, stop, holder.client_id] = body
         return body
+
+
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """A resource with its bytes and their fingerprint, made once for the answer, its ETag and the record."""
+
+    resource: Resource
+    raw: bytes
+    fingerprint: bytes
+
+    @classmethod
+    def of(cls, resource: Resource) -> _Written:
+        """The resource, written."""
+        raw = json.encode(resource)
+        return cls(resource, raw, _fingerprint(raw))
 
 
 @dataclass(slots=True)

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from time import monotonic
 from typing import Protocol
 
 import structlog
 
 from millgate.canonical.exchange import Resource
 from millgate.errors import GatewayError
+
+# The same bytes read again within this time are not taken to the store again: they are the same version of the same record.
+JUST_NOW_S = 60.0
+REMEMBERED = 50_000
 
 log = structlog.get_logger(__name__)
 
@@ -22,6 +28,7 @@ class _Brought:
     pathway: str
     resources: Sequence[Resource]
     received_at: datetime
+    fingerprints: Sequence[bytes]
 
 
 class Funnel(Protocol):
@@ -37,15 +44,45 @@ class Recorder:
         self._funnel = funnel
         self._queue: asyncio.Queue[_Brought] = asyncio.Queue(waiting_pages)
         self._task: asyncio.Task[None] | None = None
+        self._recent: OrderedDict[tuple[str, str, bytes], float] = OrderedDict()
 
     def start(self) -> None:
         """Begin to record; call once, inside the running loop."""
         self._task = asyncio.create_task(self._run(), name="recorder")
 
-    async def put(self, tenant: str, pathway: str, resources: Sequence[Resource], received_at: datetime) -> None:
-        """Have `resources` recorded soon."""
-        if resources:
-            await self._queue.put(_Brought(tenant, pathway, resources, received_at))
+    async def put(
+        self,
+        tenant: str,
+        pathway: str,
+        resources: Sequence[Resource],
+        received_at: datetime,
+        fingerprints: Sequence[bytes] | None = None,
+    ) -> None:
+        """Have `resources` recorded soon. With their fingerprints, what was recorded a moment ago is not handed on again."""
+        if fingerprints is None:
+            fresh, marks = list(resources), []
+        else:
+            pairs = [
+                (resource, mark)
+                for resource, mark in zip(resources, fingerprints, strict=True)
+                if not self._just_recorded((tenant, pathway, mark))
+            ]
+            fresh, marks = [resource for resource, _ in pairs], [mark for _, mark in pairs]
+        if fresh:
+            await self._queue.put(_Brought(tenant, pathway, fresh, received_at, marks))
+
+    def _just_recorded(self, key: tuple[str, str, bytes]) -> bool:
+        at = self._recent.get(key)
+        return at is not None and monotonic() - at < JUST_NOW_S
+
+    def _remember(self, brought: _Brought) -> None:
+        now = monotonic()
+        for mark in brought.fingerprints:
+            key = (brought.tenant, brought.pathway, mark)
+            self._recent[key] = now
+            self._recent.move_to_end(key)
+        while len(self._recent) > REMEMBERED:
+            self._recent.popitem(last=False)
 
     async def drain(self) -> None:
         """Wait until all that was put has been recorded."""
@@ -67,6 +104,7 @@ class Recorder:
             brought = await self._queue.get()
             try:
                 await self._funnel.save(brought.tenant, brought.pathway, brought.resources, received_at=brought.received_at)
+                self._remember(brought)
             except GatewayError as error:
                 # The page was answered and audited; the next read of the same records brings them again.
                 log.warning("records not kept", tenant=brought.tenant, code=error.code, resources=len(brought.resources))
