@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 from typing import Annotated
 
@@ -64,7 +65,7 @@ def serve(
                     await worker.stop()
         say("stopped")
 
-    use_fast_loop()
+    tune_process()
     asyncio.run(run())
 
 
@@ -96,8 +97,13 @@ async def first_of(stopping: asyncio.Event, *others: object) -> None:
             task.cancel()
 
 
-def use_fast_loop() -> None:
-    """uvloop, where it is installed."""
+def tune_process() -> None:
+    """uvloop, where it is installed; and a collector of cycles that runs rarely.
+
+    A page of 50 resources is some ten thousand small dicts that live for milliseconds and hold no cycles. With Python's default
+    thresholds the collector walks them again and again, for a third of the time that such a page costs.
+    """
+    gc.set_threshold(100_000, 20, 50)
     try:
         import uvloop
     except ImportError:

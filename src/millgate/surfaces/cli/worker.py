@@ -24,7 +24,7 @@ def worker(data_dir: DataDir = None, database_url: DatabaseUrl = None, as_json: 
     """Work until a signal comes."""
     settings = settings_of(data_dir, database_url)
     from millgate.app import App
-    from millgate.surfaces.cli.serve import first_of, stop_signals, use_fast_loop
+    from millgate.surfaces.cli.serve import first_of, stop_signals, tune_process
     from millgate.surfaces.worker.work import Worker
 
     async def run() -> None:
@@ -44,5 +44,5 @@ def worker(data_dir: DataDir = None, database_url: DatabaseUrl = None, as_json: 
                 await working.stop()
         say("stopped")
 
-    use_fast_loop()
+    tune_process()
     asyncio.run(run())
