@@ -63,9 +63,9 @@ def demo(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON line, for scripts.")] = False,
 ) -> None:
     """Run until a signal comes."""
-    from millgate.surfaces.cli.serve import use_fast_loop
+    from millgate.surfaces.cli.serve import tune_process
 
-    use_fast_loop()
+    tune_process()
     with _folder(data_dir) as folder:
         asyncio.run(_run(port, simulator_port, folder, patients, seed, as_json))
     say("stopped")
