@@ -13,6 +13,12 @@ from pathlib import Path
 from millgate.simulator.clients import Client, read_jwks
 
 SECRET_VARIABLE = "MILLGATE_SIMULATOR_CLIENT_SECRET"  # noqa: S105 - the name of a variable
+EXAMPLES = """Examples:
+
+    millgate simulator --port 8090 --patients 1000 --seed 7
+
+    millgate simulator --json --tenant mercy --tenant lakeside
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +46,10 @@ class Options:
 def parser(prog: str = "python -m millgate.simulator") -> argparse.ArgumentParser:
     """The command line, for `--help` as well."""
     parse = argparse.ArgumentParser(
-        prog=prog, description="A simulated Millennium tenant: FHIR R4 over HTTP, with OAuth, on this machine."
+        prog=prog,
+        description="A simulated Millennium tenant: FHIR R4 over HTTP, with OAuth, on this machine.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parse.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
     parse.add_argument("--port", type=int, default=0, help="port to listen on; 0 = any free one (default)")

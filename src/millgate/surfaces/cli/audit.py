@@ -14,7 +14,15 @@ if TYPE_CHECKING:
     from millgate.app import App
     from millgate.store.audit import Recorded, Verification
 
-app = typer.Typer(no_args_is_help=True, help="Who looked at what: list, verify, export.")
+GROUP = """Who looked at what: list, verify, export.
+
+Examples:
+
+    millgate audit list --limit 20
+
+    millgate audit verify
+"""
+app = typer.Typer(no_args_is_help=True, help=GROUP)
 
 LIST = """List rows of the audit chain, newest first.
 

@@ -13,7 +13,15 @@ if TYPE_CHECKING:
     from millgate.access.parties import Client
     from millgate.app import App
 
-app = typer.Typer(no_args_is_help=True, help="The applications that may call the gateway: create, list, revoke.")
+GROUP = """The applications that may call the gateway: create, list, revoke.
+
+Examples:
+
+    millgate clients create "Portal" --tenant mercy --scope "system/*.rs"
+
+    millgate clients list
+"""
+app = typer.Typer(no_args_is_help=True, help=GROUP)
 
 CREATE = """Make an API client, and print its key: the only time that it is shown.
 

@@ -9,13 +9,26 @@ import typer
 from millgate import __version__
 from millgate.surfaces.cli import audit, clients, convert, demo, serve, simulator, tenants, vault, worker
 
+HELP = """One clean API over an Oracle Health (Cerner) Millennium EHR.
+
+Examples:
+
+    millgate demo
+
+    millgate tenants add mercy --url https://fhir-ehr.cerner.com/r4/TENANT_ID --client-id 8a1c… --secret-stdin < secret.txt
+
+    millgate clients create "Portal" --tenant mercy --scope "system/*.rs"
+
+    millgate serve
+"""
+
 app = typer.Typer(
     name="millgate",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
-    help="One clean API over an Oracle Health (Cerner) Millennium EHR. Try it: `millgate demo`.",
+    help=HELP,
 )
 
 

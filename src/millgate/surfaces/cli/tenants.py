@@ -12,9 +12,15 @@ from millgate.surfaces.cli.output import command, print_json, print_table, say
 if TYPE_CHECKING:
     from millgate.app import App
 
-app = typer.Typer(
-    no_args_is_help=True, help="The health systems that the gateway is connected to: add, list, show, check, remove."
-)
+GROUP = """The health systems that the gateway is connected to: add, list, show, check, remove.
+
+Examples:
+
+    millgate tenants list
+
+    millgate tenants check mercy
+"""
+app = typer.Typer(no_args_is_help=True, help=GROUP)
 
 ADD = """Connect a tenant: its FHIR base, the gateway's registration there, and its time zone.
 
@@ -23,11 +29,11 @@ comes on standard input, so that it stands in no shell history.
 
 Examples:
 
-    millgate tenants add mercy --url https://fhir-ehr.cerner.com/r4/<tenant id> --client-id 8a1c… --secret-stdin < secret.txt
+    millgate tenants add mercy --url https://fhir-ehr.cerner.com/r4/TENANT_ID --client-id 8a1c… --secret-stdin < secret.txt
 
     millgate tenants add mercy --url https://… --client-id 8a1c… --key private.pem --key-id 2026-11 --time-zone America/Chicago
 
-    millgate tenants add mercy --url https://… --client-id 8a1c… --secret-stdin --service-type "https://fhir.cerner.com/<id>/codeSet/14249|4047611|Surgery"
+    millgate tenants add mercy --url https://… --client-id 8a1c… --secret-stdin --service-type "https://fhir.cerner.com/TENANT_ID/codeSet/14249|4047611|Surgery"
 """
 CHECK = """Ask a tenant's server for its documents and for a token, and say what came. Exit status 0 if both work.
 

@@ -12,7 +12,13 @@ from millgate.surfaces.cli.output import command, print_json, say
 if TYPE_CHECKING:
     from millgate.app import App
 
-app = typer.Typer(no_args_is_help=True, help="The keys that keep the store unreadable: status.")
+GROUP = """The keys that keep the store unreadable: status.
+
+Examples:
+
+    millgate vault status
+"""
+app = typer.Typer(no_args_is_help=True, help=GROUP)
 
 STATUS = """Show where the master key came from, and how many keys and secrets the vault holds. Never shows a key.
 
