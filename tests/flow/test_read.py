@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 
-from tests.flow.ward import Journeys, Ward, appointment, slot
+from millgate.flow.cursor import Holder, Place
+from millgate.flow.read import MOST_BODIES, ListRequest
+from millgate.objects import OBJECTS
+from tests.flow.ward import NOW, SESSION, TENANT, Journeys, Ward, appointment, slot
 
 
 async def test_a_page_asked_for_before_a_write_is_not_shown_after_it() -> None:
@@ -55,3 +58,16 @@ async def test_the_patients_asked_for_are_told_to_the_audit_though_nothing_was_f
     assert (await journeys.page("appointment", patient_id=("8", "7"))).patients == ("7", "8")
     journeys.ward.appointments.clear()
     assert (await journeys.page("appointment", max_age=0, patient_id=("8",))).patients == ("8",)
+
+
+async def test_stretches_of_one_page_do_not_add_up_in_memory() -> None:
+    journeys = Journeys(Ward(appointments={str(n): appointment(str(n), "booked") for n in range(40)}))
+    holder = Holder("mercy", TENANT.fhir_base, "c", "appointment", None)
+    cursor = journeys.reader._cursors.seal(Place({}, 50, None, 0), holder, NOW)
+    found = [
+        await journeys.reader.page(SESSION, ListRequest(OBJECTS["appointment"], {}, limit, cursor, None, "objects"))
+        for limit in range(1, 41)
+    ]
+    assert [len(one.ids) for one in found] == list(range(1, 41))
+    ((page, _),) = journeys.reader._shelf._pages.values()
+    assert len(page.bodies) <= MOST_BODIES

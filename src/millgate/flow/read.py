@@ -38,6 +38,8 @@ Fetched = tuple[Shelved, Sequence[Call]]
 DEFAULT_LIMIT = 50
 # How long a page may be repeated from the shelf (the largest `max_age`): a cursor is good for 24 hours after that.
 LONGEST_KEPT = timedelta(hours=24)
+# How many renderings of a page are kept beside it: a caller may ask for any stretch of it, and each is as large as its items.
+MOST_BODIES = 4
 # How many bytes of a fingerprint a cursor carries. Source: Millennium fact sheet §4.1 (the same id can recur on a later page).
 MARK = 8
 
@@ -311,6 +313,8 @@ class Reader:
             items = b",".join(page.items[chosen])
             live, cached = _envelope(page, items, cursor, "live"), _envelope(page, items, cursor, "cache")
         body = Body(live, cached, etag, page.ids[chosen], _union(page.patients[chosen]))
+        if len(page.bodies) >= MOST_BODIES:
+            page.bodies.pop(next(iter(page.bodies)))
         page.bodies[place.offset, stop, holder.client_id] = body
         return body
 
