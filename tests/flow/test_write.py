@@ -44,6 +44,24 @@ async def test_the_old_appointment_is_never_taken_for_the_new_one() -> None:
     assert {key: one["status"] for key, one in ward.appointments.items()} == {"a": "booked"}
 
 
+async def test_an_older_booking_at_the_same_time_and_place_is_not_taken_for_the_new_one() -> None:
+    """The patient has one with another practitioner; the new request never arrives."""
+    older = appointment("a", "booked", "2026-11-03T15:00:00Z", meta={"versionId": "0", "lastUpdated": "2026-11-01T00:00:00Z"})
+    ward = Ward(slots={"1": slot("1")}, appointments={"a": older}, fails=lost(BookSlot, after=False))
+    with pytest.raises(TryLater):
+        await Journeys(ward).write(slot_id="1", patient_id="7")
+
+
+async def test_a_booking_that_shows_late_is_found_by_the_next_try() -> None:
+    """The first sending took the slot, so the second is refused; the source's search shows the booking only later."""
+    ward = Ward(slots={"1": slot("1")}, fails=lost(BookSlot, after=True), unseen=2)
+    journeys = Journeys(ward)
+    with pytest.raises(FixRequest, match="slot_taken"):
+        await journeys.write(slot_id="1", patient_id="7")
+    written = await journeys.write(slot_id="1", patient_id="7")
+    assert (written.id, list(ward.appointments)) == ("made-0", ["made-0"])
+
+
 async def test_a_repeated_reschedule_finds_both_of_its_effects() -> None:
     ward = Ward(slots={"1": slot("1")}, appointments={"a": appointment("a", "booked")})
     journeys = Journeys(ward)

@@ -304,6 +304,7 @@ class Writer:
                 if done := await self._effect(connection, write, calls, since):
                     return done
                 if attempt == 2 or isinstance(write, ProposeAppointment):
+                    error.outcome_unknown = True  # also of a refusal: the first sending may be what it was refused for
                     raise
         raise AssertionError("unreachable")
 

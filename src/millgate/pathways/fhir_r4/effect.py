@@ -35,8 +35,13 @@ def query_for_proposal(write: ProposeAppointment) -> Query:
     return Query("Appointment", filters, MOST)
 
 
-def booking_among(write: BookSlot, slot: Resource, appointments: Iterable[Resource]) -> Resource | None:
-    """The appointment that is this booking: the patient's, at the slot's time and place, and not another's reason."""
+def booking_among(
+    write: BookSlot, slot: Resource, appointments: Iterable[Resource], since: datetime | None = None
+) -> Resource | None:
+    """The appointment that is this booking: the patient's, at the slot's time and place, and not another's reason.
+
+    With `since`, only one that changed after it: the patient may be booked with somebody else at that time and place already.
+    """
     place = _slot_place(slot)
     start = instant_of(slot.get("start"))
     for appointment in appointments:
@@ -49,7 +54,7 @@ def booking_among(write: BookSlot, slot: Resource, appointments: Iterable[Resour
             and (place is None or not places or place in places)
             and _slot_fits(write.slot_id, appointment)
         )
-        if same and _reason_fits(write.reason, appointment):
+        if same and not _is_older(appointment, since) and _reason_fits(write.reason, appointment):
             return appointment
     return None
 
@@ -57,15 +62,13 @@ def booking_among(write: BookSlot, slot: Resource, appointments: Iterable[Resour
 def proposal_among(write: ProposeAppointment, appointments: Iterable[Resource], since: datetime | None) -> Resource | None:
     """The proposed appointment for the same period, places, type and reason; with `since`, only one that changed after it."""
     for appointment in appointments:
-        updated = instant_of((appointment.get("meta") or {}).get("lastUpdated"))
-        stale = since is not None and updated is not None and updated < since
         same = (
             appointment.get("status") == "proposed"
             and _same_period(write, appointment)
             and set(write.location_ids) <= _actors(appointment, "Location")
             and _same_type(write, appointment)
         )
-        if same and not stale and _reason_fits(write.reason, appointment):
+        if same and not _is_older(appointment, since) and _reason_fits(write.reason, appointment):
             return appointment
     return None
 
@@ -75,6 +78,12 @@ def change_shows(write: ChangeStatus, appointment: Resource, version: str | None
     return (
         appointment.get("status") == write.status and version is not None and bare_version(version) != bare_version(write.version)
     )
+
+
+def _is_older(appointment: Resource, since: datetime | None) -> bool:
+    meta = appointment.get("meta")
+    updated = instant_of(meta.get("lastUpdated")) if isinstance(meta, dict) else None
+    return since is not None and updated is not None and updated < since
 
 
 def _slot_place(slot: Resource) -> str | None:

@@ -172,7 +172,7 @@ class FhirR4:
     async def find_effect(self, connection: Connection, write: AppointmentWrite, since: datetime | None = None) -> Sent | None:
         """What a write of unknown outcome made or changed, or None if it left no trace at the source.
 
-        `since`: when it was sent; tells a proposal from an equal one that was there before.
+        `since`: when it was sent; tells it from an equal one that was there before.
         """
         calls: list[Call] = []
         with _Calls(calls):
@@ -187,7 +187,7 @@ class FhirR4:
                 query = effect.query_for_booking(write, slot.resource)
                 if query is None:
                     raise CallOperator("upstream_error", "The slot does not say when it is, so its booking cannot be looked for.")
-                found = effect.booking_among(write, slot.resource, await self._all(connection, query, calls))
+                found = effect.booking_among(write, slot.resource, await self._all(connection, query, calls), since)
             else:
                 query = effect.query_for_proposal(write)
                 found = effect.proposal_among(write, await self._all(connection, query, calls), since)
