@@ -51,7 +51,10 @@ def master_key(
         raise CallOperator("invalid_setting", "no master key is set: 32 random bytes in base64, as a setting or in a key file")
     path = data_dir / FILE_NAME
     if create and not path.exists():
-        _make(path)
+        try:
+            _make(path)
+        except OSError as error:
+            raise CallOperator("invalid_setting", f"the data directory {data_dir} cannot be used: {error.strerror}") from error
     return _read(path)
 
 
