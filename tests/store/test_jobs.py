@@ -21,7 +21,7 @@ async def test_prune_job_deletes_what_is_past_its_time(store: Store, clock: Cloc
     await run_once(store)
     assert await store.database.fetch_one(b"SELECT status::text FROM procrastinate_jobs WHERE id = %s", [job]) == ("succeeded",)
     assert await store.database.fetch_one(b"SELECT count(*) FROM record_history") == (0,)
-    assert await prune_all(store) == {"sessions": 0, "idempotency_keys": 0, "record_versions": 0}
+    assert set((await prune_all(store)).values()) == {0}
 
 
 async def test_job_deferred_in_a_transaction_that_fails_is_not_there(store: Store) -> None:

@@ -16,17 +16,22 @@ class Tenant:
     """A health system's Millennium, as the operator named it.
 
     `time_zone` is an IANA name or None; nothing takes its place when it is missing. `fhir_base` has no trailing slash.
+    `private_address`: the operator allows its addresses to be private ones, and plain http beyond the loopback interface.
     """
 
     name: str
     fhir_base: str
     time_zone: str | None
     created_at: datetime
+    private_address: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Registration:
-    """The gateway's own registration at one tenant for one persona; the credential never shows in a repr."""
+    """The gateway's own registration at one tenant for one persona; the credential never shows in a repr.
+
+    `previous` holds the credentials that this one replaced and that may still be good, newest first; they are no part of its identity.
+    """
 
     tenant: str
     persona: Persona
@@ -36,6 +41,10 @@ class Registration:
     credential: bytes = field(repr=False)  # the client secret, or the private key as PEM
     key_id: str | None = None  # `kid` of the private key
     algorithm: str | None = None  # RS384 or ES384 with a private key
+    redirect_uri: str | None = None  # as registered, for a persona whose users sign in
+    public_key: str | None = None  # the public half of a private key: a JWK as JSON text
+    previous: tuple[Registration, ...] = field(default=(), compare=False, repr=False)
+    good_until: datetime | None = field(default=None, compare=False)  # of a previous one: when its overlap ends
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,7 +74,7 @@ def _maintenance() -> Blueprint:
     @tasks.periodic(cron="*/5 * * * *")
     @tasks.task(name="prune", queueing_lock="prune", pass_context=True)
     async def prune(context: JobContext, timestamp: int) -> dict[str, int]:
-        """Delete sessions, idempotency keys and replaced versions that nobody is to see any more."""
+        """Delete sessions, idempotency keys, replaced versions and replaced credentials that nobody is to see any more."""
         return await prune_all(_store(context))
 
     @tasks.periodic(cron="* * * * *")
@@ -108,6 +108,7 @@ async def prune_all(store: Store) -> dict[str, int]:
         "sessions": await store.sessions.prune(older_than=now - store.retention.sessions),
         "idempotency_keys": await store.idempotency.prune(),
         "record_versions": await store.records.prune(older_than=now - store.retention.history),
+        "credentials": await store.tenants.prune_credentials(),
     }
     log.info("pruned", **found)
     return found

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from millgate.access.parties import Persona, Registration, ServiceType, Tenant
@@ -34,7 +36,7 @@ class Tenants:
         await self._vault.tenant(tenant.name)
 
     async def update(self, tenant: Tenant) -> bool:
-        """Change address and time zone of a tenant; whether there is one of that name."""
+        """Change address, time zone and what is allowed of a tenant; whether there is one of that name."""
         return await self._database.execute(_SQL["update"], _columns(tenant)) > 0
 
     async def get(self, name: str) -> Tenant | None:
@@ -58,28 +60,79 @@ class Tenants:
         return found
 
     async def register(self, registration: Registration) -> None:
-        """Keep the gateway's registration for a persona, in place of an older one; the credential goes into the vault."""
-        parameters = {
-            name: getattr(registration, name)
-            for name in ("tenant", "persona", "client_id", "method", "scope_form", "key_id", "algorithm")
-        }
-        secret = _secret_name(registration.persona, registration.client_id)
-        await self._vault.put_secret(registration.tenant, secret, registration.credential)
-        older = await self.registration(registration.tenant, registration.persona)
-        await self._database.execute(_SQL["put_registration"], parameters)
-        if older and older.client_id != registration.client_id:
-            await self._vault.forget_secret(older.tenant, _secret_name(older.persona, older.client_id))
+        """Keep the gateway's registration for a persona, in place of an older one; the credential goes into the vault.
+
+        Credentials of another client id that it replaces are forgotten with it.
+        """
+        tenant, persona, client_id = registration.tenant, registration.persona, registration.client_id
+        async with self._database.transaction() as connection:
+            older = await (await connection.execute(_SQL["lock_registration"], _place(registration))).fetchone()
+            await self._vault.put_secret(tenant, _secret_name(persona, client_id), registration.credential, connection=connection)
+            await connection.execute(_SQL["put_registration"], _registration_columns(registration))
+            gone = await connection.execute(_SQL["forget_previous"], {**_place(registration), "keep": [client_id]})
+            names = [str(row[0]) for row in await gone.fetchall()]
+        if older and older[0] != client_id:
+            names.append(_secret_name(persona, older[0]))
+        for name in names:
+            await self._vault.forget_secret(tenant, name)
+
+    async def rotate(self, renewed: Registration, *, good_until: datetime) -> bool:
+        """Put the credential of `renewed` in place of the one that is kept, which stays good until `good_until`.
+
+        Whether there is such a registration (of that tenant, persona and client id). All in one transaction, so that a reader
+        sees either credential, whole.
+        """
+        place = _place(renewed)
+        name = _secret_name(renewed.persona, renewed.client_id)
+        older = await self._vault.get_secret(renewed.tenant, name)
+        async with self._database.transaction() as connection:
+            row = await (await connection.execute(_SQL["lock_registration"], place)).fetchone()
+            if row is None or older is None or row[0] != renewed.client_id:
+                return False
+            secret = f"{name}/{uuid.uuid4().hex}"
+            known = dict(zip(("client_id", "method", "key_id", "algorithm", "public_key"), row, strict=True))
+            await self._vault.put_secret(renewed.tenant, secret, older, connection=connection)
+            await connection.execute(
+                _SQL["supersede"], {**place, **known, "secret": secret, "now": self._now(), "good_until": good_until}
+            )
+            await self._vault.put_secret(renewed.tenant, name, renewed.credential, connection=connection)
+            await connection.execute(_SQL["put_registration"], _registration_columns(renewed))
+        return True
 
     async def registration(self, tenant: str, persona: Persona) -> Registration | None:
-        """The registration for a persona with its credential, or None."""
-        row = await self._database.fetch_one(_SQL["registration"], {"tenant": tenant, "persona": persona})
+        """The registration for a persona with its credential, and those before it that may still be good; or None."""
+        place = {"tenant": tenant, "persona": persona}
+        row = await self._database.fetch_one(_SQL["registration"], place)
         if row is None:
             return None
-        client_id, method, scope_form, key_id, algorithm = row
-        credential = await self._vault.get_secret(tenant, _secret_name(persona, client_id))
-        if credential is None:
-            return None
-        return Registration(tenant, persona, client_id, method, scope_form, credential, key_id, algorithm)
+        client_id, method, scope_form, key_id, algorithm, redirect_uri, public_key, sealed = row
+        credential = await self._vault.open_secret(tenant, _secret_name(persona, client_id), bytes(sealed))
+        current = Registration(
+            tenant, persona, client_id, method, scope_form, credential, key_id, algorithm, redirect_uri, public_key
+        )
+        older = await self._database.fetch(_SQL["previous"], {**place, "now": self._now()})
+        return replace(current, previous=tuple([await self._previous(current, one) for one in older]))
+
+    async def _previous(self, current: Registration, row: Row) -> Registration:
+        client_id, method, key_id, algorithm, public_key, good_until, secret, sealed = row
+        return replace(
+            current,
+            client_id=client_id,
+            method=method,
+            credential=await self._vault.open_secret(current.tenant, secret, bytes(sealed)),
+            key_id=key_id,
+            algorithm=algorithm,
+            public_key=public_key,
+            good_until=good_until,
+        )
+
+    async def public_keys(self) -> Sequence[str]:
+        """The public keys of all registrations, and of those that they replaced within the overlap: JWKs as JSON text."""
+        return [row[0] for row in await self._database.fetch(_SQL["public_keys"], {"now": self._now()})]
+
+    async def prune_credentials(self) -> int:
+        """Delete replaced credentials whose overlap has ended; how many."""
+        return await self._database.execute(_SQL["prune_previous"], {"now": self._now()})
 
     async def personas(self, tenant: str) -> list[Persona]:  # type: ignore[valid-type]  # `list` is the method above for mypy
         """The personas that the tenant has a registration for."""
@@ -87,10 +140,12 @@ class Tenants:
 
     async def unregister(self, tenant: str, persona: Persona) -> bool:
         """Delete a registration with its credential; whether there was one."""
+        place = {"tenant": tenant, "persona": persona}
         found = await self.registration(tenant, persona)
-        if found:
-            await self._vault.forget_secret(tenant, _secret_name(persona, found.client_id))
-        return await self._database.execute(_SQL["remove_registration"], {"tenant": tenant, "persona": persona}) > 0
+        gone = await self._database.fetch(_SQL["forget_previous"], {**place, "keep": []})
+        for name in [row[0] for row in gone] + ([_secret_name(persona, found.client_id)] if found else []):
+            await self._vault.forget_secret(tenant, name)
+        return await self._database.execute(_SQL["remove_registration"], place) > 0
 
     async def service_types(self, tenant: str) -> Sequence[ServiceType]:
         """The bookable types known of a tenant, by system and code."""
@@ -118,7 +173,20 @@ class Tenants:
 
 
 def _columns(tenant: Tenant) -> dict[str, object]:
-    return {name: getattr(tenant, name) for name in ("name", "fhir_base", "time_zone", "created_at")}
+    return {name: getattr(tenant, name) for name in ("name", "fhir_base", "time_zone", "created_at", "private_address")}
+
+
+def _place(registration: Registration) -> dict[str, str]:
+    return {"tenant": registration.tenant, "persona": registration.persona}
+
+
+_OF_REGISTRATION = (
+    "tenant", "persona", "client_id", "method", "scope_form", "key_id", "algorithm", "redirect_uri", "public_key",
+)  # fmt: skip
+
+
+def _registration_columns(registration: Registration) -> dict[str, object]:
+    return {name: getattr(registration, name) for name in _OF_REGISTRATION}
 
 
 def _tenant(row: Row) -> Tenant:

@@ -12,7 +12,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from millgate.errors import CallOperator
-from millgate.store.database import Database
+from millgate.store.database import Connection, Database
 from millgate.store.master_key import MasterKey, master_key
 from millgate.store.queries import queries
 from millgate.store.tenant_keys import TenantKeys, derive
@@ -149,15 +149,20 @@ class Vault:
 
     # -- secrets
 
-    async def put_secret(self, tenant: str, name: str, secret: bytes) -> None:
-        """Keep a secret of the tenant under `name`, in place of an older one."""
+    async def put_secret(self, tenant: str, name: str, secret: bytes, *, connection: Connection | None = None) -> None:
+        """Keep a secret of the tenant under `name`, in place of an older one; in the transaction of `connection`, if given."""
         sealed = await self.seal(tenant, "secret", secret, context=_place(tenant, name))
-        await self._database.execute(_SQL["put_secret"], {"tenant": tenant, "name": name, "sealed": sealed, "now": self._now()})
+        parameters = {"tenant": tenant, "name": name, "sealed": sealed, "now": self._now()}
+        await (connection or self._database).execute(_SQL["put_secret"], parameters)
 
     async def get_secret(self, tenant: str, name: str) -> bytes | None:
         """The secret of that name, or None."""
         row = await self._database.fetch_one(_SQL["get_secret"], {"tenant": tenant, "name": name})
-        return None if row is None else await self.unseal(tenant, "secret", bytes(row[0]), context=_place(tenant, name))
+        return None if row is None else await self.open_secret(tenant, name, bytes(row[0]))
+
+    async def open_secret(self, tenant: str, name: str, sealed: bytes) -> bytes:
+        """A secret out of its sealed form, where that was read together with something else."""
+        return await self.unseal(tenant, "secret", sealed, context=_place(tenant, name))
 
     async def forget_secret(self, tenant: str, name: str) -> bool:
         """Delete the secret of that name; whether there was one."""

@@ -1,16 +1,17 @@
 -- name: insert
-INSERT INTO tenant (name, fhir_base, time_zone, created_at)
-VALUES (%(name)s, %(fhir_base)s, %(time_zone)s, %(created_at)s)
+INSERT INTO tenant (name, fhir_base, time_zone, created_at, private_address)
+VALUES (%(name)s, %(fhir_base)s, %(time_zone)s, %(created_at)s, %(private_address)s)
 ON CONFLICT DO NOTHING;
 
 -- name: update
-UPDATE tenant SET fhir_base = %(fhir_base)s, time_zone = %(time_zone)s WHERE name = %(name)s;
+UPDATE tenant SET fhir_base = %(fhir_base)s, time_zone = %(time_zone)s, private_address = %(private_address)s
+WHERE name = %(name)s;
 
 -- name: get
-SELECT name, fhir_base, time_zone, created_at FROM tenant WHERE name = %(name)s;
+SELECT name, fhir_base, time_zone, created_at, private_address FROM tenant WHERE name = %(name)s;
 
 -- name: list
-SELECT name, fhir_base, time_zone, created_at FROM tenant ORDER BY name;
+SELECT name, fhir_base, time_zone, created_at, private_address FROM tenant ORDER BY name;
 
 -- name: remove
 DELETE FROM tenant WHERE name = %(name)s;
@@ -19,19 +20,71 @@ DELETE FROM tenant WHERE name = %(name)s;
 DELETE FROM idempotency WHERE tenant = %(name)s;
 
 -- name: put_registration
-INSERT INTO registration (tenant, persona, client_id, method, scope_form, key_id, algorithm)
-VALUES (%(tenant)s, %(persona)s, %(client_id)s, %(method)s, %(scope_form)s, %(key_id)s, %(algorithm)s)
+INSERT INTO registration (tenant, persona, client_id, method, scope_form, key_id, algorithm, redirect_uri, public_key)
+VALUES (
+    %(tenant)s, %(persona)s, %(client_id)s, %(method)s, %(scope_form)s, %(key_id)s, %(algorithm)s, %(redirect_uri)s,
+    %(public_key)s
+)
 ON CONFLICT (tenant, persona) DO UPDATE SET
     client_id = excluded.client_id,
     method = excluded.method,
     scope_form = excluded.scope_form,
     key_id = excluded.key_id,
-    algorithm = excluded.algorithm;
+    algorithm = excluded.algorithm,
+    redirect_uri = excluded.redirect_uri,
+    public_key = excluded.public_key;
 
 -- name: registration
-SELECT client_id, method, scope_form, key_id, algorithm
+-- The credential in the same look, so that no reader pairs an old key id with a new key.
+SELECT
+    registration.client_id, registration.method, registration.scope_form, registration.key_id, registration.algorithm,
+    registration.redirect_uri, registration.public_key, vault_secret.sealed
 FROM registration
-WHERE tenant = %(tenant)s AND persona = %(persona)s;
+INNER JOIN vault_secret
+    ON vault_secret.tenant = registration.tenant
+    AND vault_secret.name = 'registration/' || registration.persona || '/' || registration.client_id
+WHERE registration.tenant = %(tenant)s AND registration.persona = %(persona)s;
+
+-- name: lock_registration
+SELECT client_id, method, key_id, algorithm, public_key
+FROM registration
+WHERE tenant = %(tenant)s AND persona = %(persona)s
+FOR UPDATE;
+
+-- name: previous
+SELECT
+    previous.client_id, previous.method, previous.key_id, previous.algorithm, previous.public_key, previous.good_until,
+    previous.secret, vault_secret.sealed
+FROM previous_credential AS previous
+INNER JOIN vault_secret ON vault_secret.tenant = previous.tenant AND vault_secret.name = previous.secret
+WHERE previous.tenant = %(tenant)s AND previous.persona = %(persona)s AND previous.good_until > %(now)s
+ORDER BY previous.id DESC;
+
+-- name: supersede
+INSERT INTO previous_credential (
+    tenant, persona, client_id, method, key_id, algorithm, public_key, secret, replaced_at, good_until
+)
+VALUES (
+    %(tenant)s, %(persona)s, %(client_id)s, %(method)s, %(key_id)s, %(algorithm)s, %(public_key)s, %(secret)s, %(now)s,
+    %(good_until)s
+);
+
+-- name: forget_previous
+DELETE FROM previous_credential
+WHERE tenant = %(tenant)s AND persona = %(persona)s AND client_id <> ALL (%(keep)s::text[])
+RETURNING secret;
+
+-- name: prune_previous
+WITH gone AS (
+    DELETE FROM previous_credential WHERE good_until <= %(now)s RETURNING tenant, secret
+)
+DELETE FROM vault_secret USING gone WHERE vault_secret.tenant = gone.tenant AND vault_secret.name = gone.secret;
+
+-- name: public_keys
+SELECT public_key FROM registration WHERE public_key IS NOT NULL
+UNION
+SELECT public_key FROM previous_credential WHERE public_key IS NOT NULL AND good_until > %(now)s
+ORDER BY public_key;
 
 -- name: personas
 SELECT persona FROM registration WHERE tenant = %(tenant)s ORDER BY persona;
