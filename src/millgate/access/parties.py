@@ -43,6 +43,7 @@ class Registration:
     algorithm: str | None = None  # RS384 or ES384 with a private key
     redirect_uri: str | None = None  # as registered, for a persona whose users sign in
     public_key: str | None = None  # the public half of a private key: a JWK as JSON text
+    fhir_base: str | None = None  # where this persona's calls go, if not to the tenant's own base (the patient host)
     previous: tuple[Registration, ...] = field(default=(), compare=False, repr=False)
     good_until: datetime | None = field(default=None, compare=False)  # of a previous one: when its overlap ends
 
@@ -57,6 +58,7 @@ class Client:
     scopes: tuple[str, ...]
     created_at: datetime
     revoked_at: datetime | None = None
+    return_urls: tuple[str, ...] = ()  # where a browser may go back to after a sign-in; compared exactly
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,8 @@ class Session:
     encounter_id: str | None
     created_at: datetime
     expires_at: datetime
+    user: str | None = None  # who signed in, as the source names them: Practitioner/…, Patient/…, Person/…
+    need_patient_banner: bool | None = None  # whether the application has to show whose chart it is
 
 
 @dataclass(frozen=True, slots=True)

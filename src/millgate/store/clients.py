@@ -23,7 +23,9 @@ class Clients:
         self._database = database
         self._now = now
 
-    async def create(self, name: str, *, tenants: Sequence[str], scopes: Sequence[str]) -> tuple[Client, str]:
+    async def create(
+        self, name: str, *, tenants: Sequence[str], scopes: Sequence[str], return_urls: Sequence[str] = ()
+    ) -> tuple[Client, str]:
         """A new client and its key; the key is kept as a hash only, so this is the one time that it can be shown."""
         problems = [
             FieldProblem(field, "required", f"give at least one {what}")
@@ -37,8 +39,16 @@ class Clients:
         if problems:
             raise FixRequest("invalid_request", "the client is not complete", errors=problems)
         key = new_token(KEY_PREFIX)
-        client = Client(new_id("client_"), name.strip(), tuple(tenants), tuple(scopes), self._now())
-        parameters = {"id": client.id, "name": client.name, "tenants": list(tenants), "scopes": list(scopes)}
+        client = Client(
+            new_id("client_"), name.strip(), tuple(tenants), tuple(scopes), self._now(), return_urls=tuple(return_urls)
+        )
+        parameters = {
+            "id": client.id,
+            "name": client.name,
+            "tenants": list(tenants),
+            "scopes": list(scopes),
+            "return_urls": list(return_urls),
+        }
         await self._database.execute(_SQL["insert"], {**parameters, "key_hash": token_hash(key), "now": client.created_at})
         return client, key
 
@@ -46,7 +56,7 @@ class Clients:
         """The client that holds `key`, revoked or not, or None."""
         digest = token_hash(key)
         row = await self._database.fetch_one(_SQL["by_key"], {"key_hash": digest})
-        return _client(row) if row and hmac.compare_digest(bytes(row[6]), digest) else None
+        return _client(row) if row and hmac.compare_digest(bytes(row[7]), digest) else None
 
     async def get(self, client_id: str) -> Client | None:
         """The client of that id, revoked or not, or None."""
@@ -68,4 +78,4 @@ class Clients:
 
 
 def _client(row: Row) -> Client:
-    return Client(row[0], row[1], tuple(row[2]), tuple(row[3]), row[4], row[5])
+    return Client(row[0], row[1], tuple(row[2]), tuple(row[3]), row[4], row[5], tuple(row[6]))

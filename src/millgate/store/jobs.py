@@ -106,6 +106,7 @@ async def prune_all(store: Store) -> dict[str, int]:
     now: datetime = store.now()
     found = {
         "sessions": await store.sessions.prune(older_than=now - store.retention.sessions),
+        "sign_ins": await store.sign_ins.prune(older_than=now - store.retention.sessions),
         "idempotency_keys": await store.idempotency.prune(),
         "record_versions": await store.records.prune(older_than=now - store.retention.history),
         "credentials": await store.tenants.prune_credentials(),

@@ -9,7 +9,7 @@ from datetime import datetime
 import msgspec
 
 from millgate.access.parties import Session
-from millgate.store.database import Database
+from millgate.store.database import Database, Row
 from millgate.store.queries import queries
 from millgate.store.tokens import new_token, token_hash
 from millgate.store.vault import Vault
@@ -25,6 +25,8 @@ class _Sealed(msgspec.Struct, array_like=True, frozen=True):
     denied_scopes: tuple[str, ...]
     patient_id: str | None
     encounter_id: str | None
+    user: str | None = None
+    need_patient_banner: bool | None = None
 
 
 class Sessions:
@@ -38,7 +40,7 @@ class Sessions:
     async def open(self, session: Session) -> str:
         """Keep the session; its new token, which is kept as a hash only."""
         token = new_token(TOKEN_PREFIX)
-        plain = msgspec.msgpack.encode(_Sealed(session.scopes, session.denied_scopes, session.patient_id, session.encounter_id))
+        plain = _plain(session)
         parameters = {
             "id": session.id,
             "token_hash": token_hash(token),
@@ -58,6 +60,9 @@ class Sessions:
         row = await self._database.fetch_one(_SQL["by_token"], {"token_hash": digest})
         if row is None or not hmac.compare_digest(bytes(row[7]), digest):
             return None
+        return await self._session(row)
+
+    async def _session(self, row: Row) -> Session:
         session_id, client_id, tenant, persona, sealed, created_at, expires_at = row[:7]
         plain = await self._vault.unseal(tenant, "session", bytes(sealed), context=session_id.encode())
         kept = msgspec.msgpack.decode(plain, type=_Sealed)
@@ -72,7 +77,19 @@ class Sessions:
             encounter_id=kept.encounter_id,
             created_at=created_at,
             expires_at=expires_at,
+            user=kept.user,
+            need_patient_banner=kept.need_patient_banner,
         )
+
+    async def narrow(self, session: Session) -> None:
+        """Keep what is left of a session's scopes; takes effect for its next calls."""
+        sealed = await self._vault.seal(session.tenant, "session", _plain(session), context=session.id.encode())
+        await self._database.execute(_SQL["narrow"], {"id": session.id, "sealed": sealed})
+
+    async def get(self, session_id: str) -> Session | None:
+        """The session of that id, expired or not; None if it was ended, or there is none."""
+        row = await self._database.fetch_one(_SQL["get"], {"id": session_id})
+        return await self._session(row) if row else None
 
     async def end(self, session_id: str) -> None:
         """End the session; its token is worth nothing from now on."""
@@ -86,3 +103,15 @@ class Sessions:
     async def prune(self, *, older_than: datetime) -> int:
         """Delete sessions that expired or ended before; how many."""
         return await self._database.execute(_SQL["prune"], {"before": older_than})
+
+
+def _plain(session: Session) -> bytes:
+    kept = _Sealed(
+        session.scopes,
+        session.denied_scopes,
+        session.patient_id,
+        session.encounter_id,
+        session.user,
+        session.need_patient_banner,
+    )
+    return msgspec.msgpack.encode(kept)

@@ -19,6 +19,7 @@ from millgate.store.jobs import Retention, new_app
 from millgate.store.master_key import MasterKey
 from millgate.store.records import Records
 from millgate.store.sessions import Sessions
+from millgate.store.sign_ins import Grants, SignIns
 from millgate.store.tenants import Tenants
 from millgate.store.vault import Vault
 
@@ -50,6 +51,8 @@ class Store:
         self.tenants = Tenants(database, vault, self.records, now)
         self.clients = Clients(database, now)
         self.sessions = Sessions(database, vault, now)
+        self.sign_ins = SignIns(database, vault, now)
+        self.grants = Grants(database, vault)
         self.idempotency = Idempotency(database, vault, now)
         self.jobs = new_app()
         self._watch: asyncio.Task[None] | None = None

@@ -105,10 +105,10 @@ class Tenants:
         row = await self._database.fetch_one(_SQL["registration"], place)
         if row is None:
             return None
-        client_id, method, scope_form, key_id, algorithm, redirect_uri, public_key, sealed = row
+        client_id, method, scope_form, key_id, algorithm, redirect_uri, public_key, fhir_base, sealed = row
         credential = await self._vault.open_secret(tenant, _secret_name(persona, client_id), bytes(sealed))
         current = Registration(
-            tenant, persona, client_id, method, scope_form, credential, key_id, algorithm, redirect_uri, public_key
+            tenant, persona, client_id, method, scope_form, credential, key_id, algorithm, redirect_uri, public_key, fhir_base
         )
         older = await self._database.fetch(_SQL["previous"], {**place, "now": self._now()})
         return replace(current, previous=tuple([await self._previous(current, one) for one in older]))
@@ -181,7 +181,7 @@ def _place(registration: Registration) -> dict[str, str]:
 
 
 _OF_REGISTRATION = (
-    "tenant", "persona", "client_id", "method", "scope_form", "key_id", "algorithm", "redirect_uri", "public_key",
+    "tenant", "persona", "client_id", "method", "scope_form", "key_id", "algorithm", "redirect_uri", "public_key", "fhir_base",
 )  # fmt: skip
 
 

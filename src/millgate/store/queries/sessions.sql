@@ -9,6 +9,12 @@ WHERE token_hash = %(token_hash)s
     AND ended_at IS NULL
     AND EXISTS (SELECT FROM client WHERE client.id = session.client_id AND client.revoked_at IS NULL);
 
+-- name: get
+SELECT id, client_id, tenant, persona, sealed, created_at, expires_at FROM session WHERE id = %(id)s AND ended_at IS NULL;
+
+-- name: narrow
+UPDATE session SET sealed = %(sealed)s WHERE id = %(id)s AND ended_at IS NULL;
+
 -- name: end
 UPDATE session SET ended_at = %(now)s WHERE id = %(id)s AND ended_at IS NULL;
 

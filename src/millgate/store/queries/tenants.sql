@@ -20,10 +20,12 @@ DELETE FROM tenant WHERE name = %(name)s;
 DELETE FROM idempotency WHERE tenant = %(name)s;
 
 -- name: put_registration
-INSERT INTO registration (tenant, persona, client_id, method, scope_form, key_id, algorithm, redirect_uri, public_key)
+INSERT INTO registration (
+    tenant, persona, client_id, method, scope_form, key_id, algorithm, redirect_uri, public_key, fhir_base
+)
 VALUES (
     %(tenant)s, %(persona)s, %(client_id)s, %(method)s, %(scope_form)s, %(key_id)s, %(algorithm)s, %(redirect_uri)s,
-    %(public_key)s
+    %(public_key)s, %(fhir_base)s
 )
 ON CONFLICT (tenant, persona) DO UPDATE SET
     client_id = excluded.client_id,
@@ -32,13 +34,14 @@ ON CONFLICT (tenant, persona) DO UPDATE SET
     key_id = excluded.key_id,
     algorithm = excluded.algorithm,
     redirect_uri = excluded.redirect_uri,
-    public_key = excluded.public_key;
+    public_key = excluded.public_key,
+    fhir_base = excluded.fhir_base;
 
 -- name: registration
 -- The credential in the same look, so that no reader pairs an old key id with a new key.
 SELECT
     registration.client_id, registration.method, registration.scope_form, registration.key_id, registration.algorithm,
-    registration.redirect_uri, registration.public_key, vault_secret.sealed
+    registration.redirect_uri, registration.public_key, registration.fhir_base, vault_secret.sealed
 FROM registration
 INNER JOIN vault_secret
     ON vault_secret.tenant = registration.tenant

@@ -1,0 +1,43 @@
+-- name: begin
+INSERT INTO sign_in (id, client_id, tenant, persona, state_hash, sealed, created_at, expires_at)
+VALUES (%(id)s, %(client_id)s, %(tenant)s, %(persona)s, %(state_hash)s, %(sealed)s, %(now)s, %(expires_at)s);
+
+-- name: take
+UPDATE sign_in SET answered_at = %(now)s
+WHERE state_hash = %(state_hash)s AND answered_at IS NULL AND expires_at > %(now)s
+RETURNING id, client_id, tenant, persona, sealed;
+
+-- name: answer
+UPDATE sign_in SET code_hash = %(code_hash)s, outcome = %(outcome)s, code_expires_at = %(code_expires_at)s
+WHERE id = %(id)s AND code_hash IS NULL;
+
+-- name: redeem
+UPDATE sign_in SET redeemed_at = %(now)s
+WHERE code_hash = %(code_hash)s AND client_id = %(client_id)s AND redeemed_at IS NULL AND code_expires_at > %(now)s
+RETURNING id, tenant, persona, outcome;
+
+-- name: prune
+DELETE FROM sign_in WHERE expires_at < %(before)s;
+
+-- name: put_grant
+INSERT INTO user_grant (session_id, tenant, sealed, expires_at, refreshed_at)
+VALUES (%(session_id)s, %(tenant)s, %(sealed)s, %(expires_at)s, %(refreshed_at)s)
+ON CONFLICT (session_id) DO UPDATE
+SET sealed = excluded.sealed, expires_at = excluded.expires_at, refreshed_at = excluded.refreshed_at;
+
+-- name: grant
+SELECT tenant, sealed, expires_at, refreshed_at FROM user_grant WHERE session_id = %(session_id)s;
+
+-- name: lock_grant
+SELECT tenant, sealed, expires_at, refreshed_at FROM user_grant WHERE session_id = %(session_id)s FOR UPDATE;
+
+-- name: end_grant
+DELETE FROM user_grant WHERE session_id = %(session_id)s;
+
+-- name: prune_grants
+DELETE FROM user_grant
+WHERE refreshed_at < %(before)s
+    AND NOT EXISTS (
+        SELECT FROM session WHERE session.id = user_grant.session_id AND session.ended_at IS NULL AND session.expires_at > %(now)s
+    )
+    AND NOT EXISTS (SELECT FROM sign_in WHERE sign_in.id = user_grant.session_id AND sign_in.redeemed_at IS NULL);
