@@ -174,3 +174,96 @@ async def test_the_journal_counts_and_keeps_no_values(bench: Bench) -> None:
 async def test_ready(bench: Bench) -> None:
     assert (await bench.get(f"{bench.running.url}/_simulator/ready")).json == {"ready": True, "tenants": [bench.tenant]}
     assert (await bench.get(f"{bench.running.url}/_simulator/else")).status == 404
+
+
+async def test_a_slow_drip(bench: Bench) -> None:
+    whole = (await bench.get("Organization?_count=1")).body
+    await bench.set_fault(kind="drip", resource_type="Organization", bytes_per_s=len(whole) * 5, count=1)
+    started = time.perf_counter()
+    said = await bench.get("Organization?_count=1")
+    assert time.perf_counter() - started >= 0.08
+    assert (said.status, len(said.body)) == (200, len(whole))
+
+
+@pytest.mark.parametrize("refuse", [False, True])
+async def test_a_regional_outage_takes_every_surface_of_a_tenant_for_a_while(bench: Bench, refuse: bool) -> None:
+    await bench.set_fault(kind="outage", tenant=bench.tenant, for_s=30, refuse=refuse)
+    for ask in (lambda: bench.get("Organization"), lambda: bench.get("metadata"), bench.ask_token):
+        if refuse:
+            with pytest.raises(aiohttp.ClientConnectionError):
+                await ask()
+        else:
+            assert (await ask()).status == 503
+    bench.clock[0] += 31
+    assert (await bench.get("Organization")).status == 200
+    await bench.set_fault(kind="outage", tenant="another", for_s=30)
+    assert (await bench.get("Organization")).status == 200
+
+
+async def test_tokens_that_die_early_and_say_so(open_bench: Open) -> None:
+    bench = await open_bench(signed_in=False)
+    await bench.set_fault(kind="token_life", life_s=20)
+    said = await bench.ask_token()
+    assert said.json["expires_in"] == 20
+    bench.bearer = said.json["access_token"]
+    bench.clock[0] += 19
+    assert (await bench.get("Organization")).status == 200
+    bench.clock[0] += 1
+    refused = await bench.get("Organization")
+    assert (refused.status, refused.headers["WWW-Authenticate"].endswith('error="invalid_token"')) == (401, True)
+
+
+async def test_a_token_that_dies_in_the_middle_of_a_page_walk(open_bench: Open) -> None:
+    bench = await open_bench(signed_in=False)
+    await bench.set_fault(kind="token_life", calls=2, announce=False, count=1)
+    said = await bench.ask_token()
+    assert said.json["expires_in"] == 570
+    bench.bearer = said.json["access_token"]
+    assert [(await bench.get("Organization")).status for _ in range(3)] == [200, 200, 401]
+    await bench.sign_in()
+    assert [(await bench.get("Organization")).status for _ in range(3)] == [200, 200, 200]
+
+
+async def test_a_clock_that_is_wrong(open_bench: Open) -> None:
+    bench = await open_bench(signed_in=False)
+    await bench.set_fault(kind="clock_skew", skew_s=-600)
+    said = await bench.get("metadata")
+    assert parsedate_to_datetime(said.headers["Date"]).timestamp() == bench.clock[0] - 600
+    await bench.sign_in()
+    assert (await bench.get("Organization")).status == 200
+    await bench.call("DELETE", f"{bench.running.url}/_simulator/faults")
+    assert (await bench.get("Organization")).status == 401  # it went ten minutes on at once
+
+
+async def test_another_capability_statement(bench: Bench) -> None:
+    async def documents() -> tuple[Any, Any]:
+        statement = (await bench.get("metadata")).json
+        resources = {resource["type"]: resource for resource in statement["rest"][0]["resource"]}
+        return resources, (await bench.get(".well-known/smart-configuration")).json["scopes_supported"]
+
+    before, scopes = await documents()
+    for rule in (
+        {"resource_type": "Observation", "search_parameter": "category"},
+        {"resource_type": "Observation", "search_parameter": "combo-code", "change": "add"},
+        {"resource_type": "Slot", "interaction": "patch"},
+        {"scope": scopes[0]},
+        {"scope": "system/Coverage.read", "change": "add"},
+    ):
+        await bench.set_fault(kind="capability", **rule)
+    after, scopes_after = await documents()
+    names = {parameter["name"] for parameter in after["Observation"]["searchParam"]}
+    assert "category" in {parameter["name"] for parameter in before["Observation"]["searchParam"]}
+    assert "category" not in names
+    assert "combo-code" in names
+    assert {"code": "patch"} in before["Slot"]["interaction"]
+    assert {"code": "patch"} not in after["Slot"]["interaction"]
+    assert after["Patient"] == before["Patient"]
+    assert scopes_after == [*scopes[1:], "system/Coverage.read"]
+    assert (await bench.search("Observation", ("patient", "nobody"), ("category", "laboratory"))).status == 200
+
+
+@pytest.mark.parametrize(
+    "rule", [{"kind": "token_life"}, {"kind": "capability"}, {"kind": "drip", "bytes_per_s": 0}, {"kind": "outage", "for_s": 0}]
+)
+async def test_a_rule_of_the_newer_kinds_that_is_none(bench: Bench, rule: Any) -> None:
+    assert (await bench.call("POST", f"{bench.running.url}/_simulator/faults", json=rule)).status == 400

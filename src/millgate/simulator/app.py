@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -15,19 +15,32 @@ from millgate.simulator.call import Call
 from millgate.simulator.faults import FaultDial, Rule
 from millgate.simulator.fhir import FhirSurface
 from millgate.simulator.journal import Journal
+from millgate.simulator.rate_limit import Rate, RateLimits
 from millgate.simulator.search.table import RULES
 from millgate.simulator.tenant import Tenant
+from millgate.simulator.token_life import TokenLives
 
 _CONTROL = "_simulator"
 log = logging.getLogger(__name__)
 
 
 class Simulator:
-    """All tenants of one process, the fault dial and the journal."""
+    """All tenants of one process, the fault dial, the rate limits and the journal."""
 
-    def __init__(self, tenants: Sequence[Tenant], seed: int) -> None:
+    def __init__(
+        self,
+        tenants: Sequence[Tenant],
+        *,
+        faults: FaultDial,
+        rate_limits: RateLimits,
+        token_lives: TokenLives,
+        clock: Callable[[], float],
+    ) -> None:
         self.tenants: Mapping[str, Tenant] = {tenant.tenant_id: tenant for tenant in tenants}
-        self.faults = FaultDial(seed)
+        self.faults = faults
+        self.rate_limits = rate_limits
+        self.token_lives = token_lives
+        self.clock = clock  # the time that the server believes it is
         self.journal = Journal()
         self._keys: list[ECKey] = []
 
@@ -91,10 +104,23 @@ class Simulator:
         rest = call.segments[2:] if call.surface == "ehr" else call.segments[3:]
         return FhirSurface(tenant, call, secure=call.surface == "ehr").answer(rest)
 
+    def refusal_at_edge(self, call: Call) -> Answer | None:
+        """What the edge answers in the server's place: 429 if the client's bucket is empty, 401 if its token died early."""
+        tenant = self.tenants.get(call.tenant or "")
+        if tenant is None or call.surface not in ("ehr", "open"):
+            return None
+        authorization = call.header("Authorization")
+        token = tenant.authorization.find((authorization or "").partition(" ")[2].strip())
+        if token is None and call.surface == "ehr":
+            return None  # a discovery document, or a call that is refused anyway
+        if token is not None:
+            call.client = token.client.client_id
+        return self.rate_limits.refusal(tenant.tenant_id, call.client or "") or self.token_lives.refusal(authorization)
+
     # --- /_simulator
 
     def control(self, call: Call) -> Answer:
-        """The test bench's own door: ready, state, faults."""
+        """The test bench's own door: ready, state, faults, the rate limit."""
         match (call.method, *call.segments[1:]):
             case ("GET", "ready"):
                 return _json(200, {"ready": True, "tenants": list(self.tenants)})
@@ -112,6 +138,13 @@ class Simulator:
                 return Answer(204)
             case ("DELETE", "faults", setting_id) if self.faults.remove(str(setting_id)):
                 return Answer(204)
+            case ("GET", "rate_limit"):
+                return _json(200, self.rate_limits.shown())
+            case ("PUT", "rate_limit"):
+                return self._set_rate(call)
+            case ("DELETE", "rate_limit"):
+                self.rate_limits.set(None)
+                return Answer(204)
         return _json(404, {"error": "no such door"})
 
     def _state(self, call: Call) -> dict[str, Any]:
@@ -121,6 +154,7 @@ class Simulator:
             "tenants": [tenant.shown() for tenant in self.tenants.values()],
             **self.journal.shown(limit),
             "faults": self.faults.shown(),
+            "rate_limit": self.rate_limits.shown(),
         }
 
     def _set_faults(self, call: Call) -> Answer:
@@ -138,6 +172,16 @@ class Simulator:
             else:
                 shown.append(self.faults.add(rule).shown())
         return _json(200, {"faults": shown, "tokens_revoked": revoked})
+
+    def _set_rate(self, call: Call) -> Answer:
+        """`{"rate": 50, "burst": 100}`; the burst is one second's worth if left out."""
+        try:
+            document = msgspec.json.decode(call.body, type=dict[str, float])
+            rate = Rate(document["rate"], document.get("burst", max(1.0, document["rate"])))
+        except (msgspec.DecodeError, ValueError, KeyError, RecursionError) as error:
+            return _json(400, {"error": f"expected rate and burst: {error}"})
+        self.rate_limits.set(rate)
+        return _json(200, self.rate_limits.shown())
 
     def revoke(self, rule: Rule) -> int:
         """Take back the tokens that a rule names; their number."""

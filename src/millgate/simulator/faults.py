@@ -1,14 +1,14 @@
 """The fault dial: rules that make chosen calls slow, refused, cut short or lost, for tests and demonstrations.
 
-A rule stays until its `count` is used up or it is deleted. All matching latencies add up; of the other kinds the first rule that
-matches acts. See `README.md` for the format.
+A rule stays until its `count` is used up, its `for_s` seconds are over, or it is deleted. All matching latencies add up; of the kinds
+that strike a call the first rule that matches acts. See `README.md` for the format.
 """
 
 from __future__ import annotations
 
 import random
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from email.utils import format_datetime
 from typing import Any, Literal
@@ -17,7 +17,23 @@ import msgspec
 
 from millgate.simulator.answers import Answer, gateway, outcome
 
-Kind = Literal["latency", "status", "drop_before", "drop_after", "truncate", "plain_text", "broken_record", "revoke_tokens"]
+Kind = Literal[
+    "latency",
+    "status",
+    "drop_before",
+    "drop_after",
+    "truncate",
+    "plain_text",
+    "broken_record",
+    "revoke_tokens",
+    "drip",
+    "outage",
+    "token_life",
+    "clock_skew",
+    "capability",
+]
+# Kinds that do not strike a single call: they are asked for where they matter.
+_STANDING = frozenset({"broken_record", "token_life", "clock_skew", "capability"})
 Surface = Literal["ehr", "open", "authorization"]
 _HTML = "text/html; charset=utf-8"
 
@@ -41,6 +57,17 @@ class Rule(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, omit_defaul
     after_effect: bool = False
     resource_id: str | None = None
     client: str | None = None
+    for_s: float | None = None
+    bytes_per_s: float = 1000
+    refuse: bool = False
+    life_s: float | None = None
+    calls: int | None = None
+    announce: bool = True
+    skew_s: float = 0
+    change: Literal["add", "drop"] = "drop"
+    search_parameter: str | None = None
+    interaction: str | None = None
+    scope: str | None = None
 
     def __post_init__(self) -> None:
         if self.path is not None:
@@ -50,6 +77,12 @@ class Rule(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, omit_defaul
                 raise ValueError(f"path is no regular expression: {error}") from error
         if not 200 <= self.status <= 599 or self.skip < 0 or (self.count is not None and self.count < 1):
             raise ValueError("status must be 200 to 599, skip 0 or more, count 1 or more")
+        if self.bytes_per_s <= 0 or (self.for_s is not None and self.for_s <= 0):
+            raise ValueError("bytes_per_s and for_s must be above 0")
+        if self.kind == "token_life" and self.life_s is None and self.calls is None:
+            raise ValueError("token_life needs life_s or calls")
+        if self.kind == "capability" and not (self.search_parameter or self.interaction or self.scope):
+            raise ValueError("capability needs search_parameter, interaction or scope")
 
     def is_aimed(self) -> bool:
         """Whether the rule waits for a certain call instead of acting at once."""
@@ -59,16 +92,18 @@ class Rule(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, omit_defaul
 class Setting:
     """A rule on the dial with what has come of it so far."""
 
-    __slots__ = ("_path", "hits", "id", "rule", "seen")
+    __slots__ = ("_clock", "_path", "_until", "hits", "id", "rule", "seen")
 
-    def __init__(self, setting_id: str, rule: Rule) -> None:
-        self.id, self.rule = setting_id, rule
+    def __init__(self, setting_id: str, rule: Rule, clock: Callable[[], float]) -> None:
+        self.id, self.rule, self._clock = setting_id, rule, clock
+        self._until = clock() + rule.for_s if rule.for_s is not None else None
         self.seen = self.hits = 0
         self._path = re.compile(rule.path) if rule.path is not None else None
 
     @property
     def spent(self) -> bool:
-        return self.rule.count is not None and self.hits >= self.rule.count
+        over = self._until is not None and self._clock() >= self._until
+        return over or (self.rule.count is not None and self.hits >= self.rule.count)
 
     def fits(self, target: Target) -> bool:
         rule = self.rule
@@ -105,14 +140,15 @@ class Target(msgspec.Struct, frozen=True):
 class FaultDial:
     """All settings, in the order in which they were made."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, clock: Callable[[], float]) -> None:
         self._settings: dict[str, Setting] = {}
         self._made = 0
+        self._clock = clock
         self._dice = random.Random(seed)
 
     def add(self, rule: Rule) -> Setting:
         self._made += 1
-        setting = Setting(f"fault-{self._made}", rule)
+        setting = Setting(f"fault-{self._made}", rule, self._clock)
         self._settings[setting.id] = setting
         return setting
 
@@ -134,9 +170,25 @@ class FaultDial:
             if setting.rule.kind == "latency":
                 if setting.strike():
                     latency_s += max(0.0, setting.rule.latency_ms + self._dice.uniform(-1, 1) * setting.rule.jitter_ms) / 1000
-            elif acting is None and setting.rule.kind != "broken_record" and setting.strike():
+            elif acting is None and setting.rule.kind not in _STANDING and setting.strike():
                 acting = setting
         return Struck(latency_s, acting)
+
+    def skew_s(self) -> float:
+        """How far the server's clock is ahead of the true one, in seconds."""
+        return sum(s.rule.skew_s for s in self._settings.values() if s.rule.kind == "clock_skew" and not s.spent)
+
+    def token_life(self, target: Target) -> Rule | None:
+        """The rule for a token that is being given out, if one fits."""
+        for setting in self._settings.values() if self._settings else ():
+            if setting.rule.kind == "token_life" and not setting.spent and setting.fits(target) and setting.strike():
+                return setting.rule
+        return None
+
+    def statement_changes(self, tenant: str | None, surface: str) -> list[Rule]:
+        """What the tenant's documents say otherwise."""
+        rules = [s.rule for s in self._settings.values() if s.rule.kind == "capability" and not s.spent]
+        return [rule for rule in rules if rule.tenant in (None, tenant) and rule.surface in (None, surface)]
 
     def broken(self, target: Target, records: Sequence[tuple[str, str]]) -> Answer | None:
         """The 500 that a record without a required field makes of a whole page, if the answer shows such a record."""

@@ -11,6 +11,7 @@ from datetime import date
 from pathlib import Path
 
 from millgate.simulator.clients import Client, read_jwks
+from millgate.simulator.rate_limit import Rate, read_rate
 
 SECRET_VARIABLE = "MILLGATE_SIMULATOR_CLIENT_SECRET"  # noqa: S105 - the name of a variable
 EXAMPLES = """Examples:
@@ -41,6 +42,7 @@ class Options:
     index_directory: Path | None = None
     until_stdin_closes: bool = False
     json: bool = False
+    rate_limit: Rate | None = None
 
 
 def parser(prog: str = "python -m millgate.simulator") -> argparse.ArgumentParser:
@@ -76,6 +78,9 @@ def parser(prog: str = "python -m millgate.simulator") -> argparse.ArgumentParse
     )
     parse.add_argument("--public-url", metavar="URL", help="address to show in links instead of the one called")
     parse.add_argument("--index-directory", type=Path, metavar="DIR", help="keep patient indexes there")
+    parse.add_argument(
+        "--rate-limit", metavar="RATE[:BURST]", help="calls a second that each client may make, and at once (default: no limit)"
+    )
     parse.add_argument("--json", action="store_true", help="print one JSON line when ready (otherwise a few lines to read)")
     parse.add_argument("--until-stdin-closes", action="store_true", help="stop when stdin closes, as when a parent process dies")
     return parse
@@ -87,6 +92,7 @@ def read_options(arguments: Sequence[str]) -> Options:
     given = parse.parse_args(arguments)
     try:
         clients = _clients(given)
+        rate_limit = read_rate(given.rate_limit) if given.rate_limit is not None else None
     except ValueError as error:
         parse.error(str(error))
     if given.patients < 1:
@@ -103,6 +109,7 @@ def read_options(arguments: Sequence[str]) -> Options:
         index_directory=given.index_directory,
         until_stdin_closes=given.until_stdin_closes,
         json=given.json,
+        rate_limit=rate_limit,
     )
 
 

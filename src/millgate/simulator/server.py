@@ -27,9 +27,12 @@ from aiohttp import web
 from millgate.simulator.answers import encode
 from millgate.simulator.app import Simulator
 from millgate.simulator.clients import Client
+from millgate.simulator.faults import FaultDial
 from millgate.simulator.options import Options, read_options
+from millgate.simulator.rate_limit import RateLimits
 from millgate.simulator.records import Hospital
 from millgate.simulator.tenant import TIME_ZONES, Tenant, tenant_identity
+from millgate.simulator.token_life import TokenLives
 from millgate.simulator.wire import Wire
 
 Clock = Callable[[], float]
@@ -56,7 +59,7 @@ class Running:
 async def serve(options: Options, *, clock: Clock = time.time, make_hospital: MakeHospital | None = None) -> Running:
     """Start answering on the options' address; back when the socket listens. OSError if the address cannot be had."""
     simulator = build(options, clock, make_hospital or _seeded_hospital)
-    wire = Wire(simulator, clock, options.public_url)
+    wire = Wire(simulator, simulator.clock, options.public_url)
     runner = web.ServerRunner(web.Server(wire.handle, access_log=None), handle_signals=False, shutdown_timeout=GRACE_S)
     await runner.setup()
     try:
@@ -72,6 +75,12 @@ async def serve(options: Options, *, clock: Clock = time.time, make_hospital: Ma
 def build(options: Options, clock: Clock, make_hospital: MakeHospital) -> Simulator:
     """The tenants that the options name, each with a hospital and clients of its own."""
     today = options.today or datetime.fromtimestamp(clock(), UTC).date()
+    faults = FaultDial(options.seed, clock)
+
+    def shown_time() -> float:
+        """The time that the server believes it is."""
+        return clock() + faults.skew_s()
+
     tenants = []
     for number, given in enumerate(options.tenants or (None,)):
         seed = options.seed + number
@@ -90,14 +99,15 @@ def build(options: Options, clock: Clock, make_hospital: MakeHospital) -> Simula
                 hospital,
                 name=hospital.name,
                 clients=_clients(options.clients, tenant_id, seed),
-                clock=clock,
+                clock=shown_time,
                 today=today,
                 fixed_today=options.today is not None,
             )
         )
     if len({tenant.tenant_id for tenant in tenants}) < len(tenants):
         raise ValueError("two tenants have the same id")
-    return Simulator(tenants, options.seed)
+    limits = RateLimits(clock, options.rate_limit)
+    return Simulator(tenants, faults=faults, rate_limits=limits, token_lives=TokenLives(clock), clock=shown_time)
 
 
 def _seeded_hospital(**arguments: Any) -> Hospital:

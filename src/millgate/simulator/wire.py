@@ -7,6 +7,7 @@ import ipaddress
 import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime
+from email.utils import format_datetime
 from time import perf_counter
 from urllib.parse import unquote
 
@@ -15,6 +16,7 @@ from aiohttp import web
 from millgate.simulator.answers import Answer, encode
 from millgate.simulator.app import Simulator
 from millgate.simulator.call import Call, overridden_method
+from millgate.simulator.changed_statement import changed
 from millgate.simulator.faults import Struck, Target, as_plain_text, status_answer
 
 _EXPOSED = "ETag, Content-Location, Location, X-Request-Id, WWW-Authenticate, Date"
@@ -55,7 +57,9 @@ class Wire:
             self._note(call, 0, struck)
             return self._hang_up(request)
         self._note(call, answer.status, struck)
-        headers = _common_headers(call, perf_counter() - started)
+        headers = self._headers(call, perf_counter() - started)
+        if struck.kind() == "drip" and struck.setting is not None and answer.body and call.method != "HEAD":
+            return await self._drip(request, answer, headers, struck.setting.rule.bytes_per_s)
         if struck.kind() == "truncate" and answer.body:
             return await self._cut_short(request, answer, headers)
         return _response(answer, headers, head=call.method == "HEAD")
@@ -82,13 +86,18 @@ class Wire:
         if struck.latency_s > 0:
             await asyncio.sleep(struck.latency_s)
         kind, rule = struck.kind(), struck.setting.rule if struck.setting is not None else None
-        if kind == "drop_before":
+        if kind == "drop_before" or (kind == "outage" and rule is not None and rule.refuse):
             raise Lost
+        if kind == "outage":
+            return Answer(503, b"")
+        refused = self._simulator.refusal_at_edge(call)
+        if refused is not None:
+            return refused
         if kind == "revoke_tokens" and rule is not None:
             self._simulator.revoke(rule)
         if kind == "status" and rule is not None and not rule.after_effect:
             return status_answer(rule, call.now)
-        answer = self._effect(call)
+        answer = self._changed(call, self._effect(call))
         if kind == "drop_after":
             raise Lost
         if kind == "status" and rule is not None:
@@ -110,6 +119,26 @@ class Wire:
         finally:
             call.method = "HEAD"
 
+    def _changed(self, call: Call, answer: Answer) -> Answer:
+        """The answer after the rules that change what is given out: shorter tokens, another statement of the tenant's."""
+        faults = self._simulator.faults
+        if call.surface == "authorization" and call.path.endswith("/token"):
+            rule = faults.token_life(_target(call))
+            if rule is not None:
+                return self._simulator.token_lives.shorten(answer, rule.life_s, rule.calls, announce=rule.announce)
+        if call.path.endswith(("/metadata", "/.well-known/smart-configuration")):
+            return changed(answer, faults.statement_changes(call.tenant, call.surface))
+        return answer
+
+    def _headers(self, call: Call, elapsed_s: float) -> dict[str, str]:
+        """The headers of every answer; the date is that of the server's clock, which the dial may have set wrong."""
+        headers = _common_headers(call, elapsed_s)
+        skew_s = self._simulator.faults.skew_s()
+        if skew_s:
+            at = datetime.fromtimestamp(self._clock(), UTC).replace(microsecond=0)
+            headers["Date"] = format_datetime(at, usegmt=True)
+        return headers
+
     def _note(self, call: Call, status: int, struck: Struck) -> None:
         self._simulator.journal.add(
             at=call.now,
@@ -129,6 +158,21 @@ class Wire:
         if request.transport is not None:
             request.transport.abort()
         return web.Response(status=500)  # goes nowhere: the connection is gone
+
+    async def _drip(
+        self, request: web.BaseRequest, answer: Answer, headers: dict[str, str], bytes_per_s: float
+    ) -> web.StreamResponse:
+        """Send the body no faster than so many bytes a second."""
+        response = web.StreamResponse(status=answer.status, headers={**headers, **answer.headers})
+        response.headers["Content-Type"] = answer.content_type or "application/octet-stream"
+        response.content_length = len(answer.body)
+        await response.prepare(request)
+        size = max(1, int(bytes_per_s / 10))
+        for start in range(0, len(answer.body), size):
+            await response.write(answer.body[start : start + size])
+            await asyncio.sleep(size / bytes_per_s)
+        await response.write_eof()
+        return response
 
     async def _cut_short(self, request: web.BaseRequest, answer: Answer, headers: dict[str, str]) -> web.StreamResponse:
         """Promise the whole body, send half of it, and close."""
