@@ -205,7 +205,7 @@ class Journeys:
 
     def __init__(self, ward: Ward) -> None:
         self.ward, self.keys, parties = ward, Keys(), Parties()
-        authenticator = Authenticator(
+        self.authenticator = authenticator = Authenticator(
             clients=parties,
             sessions=parties,
             tenants=parties,

@@ -102,7 +102,8 @@ class Authenticator:
             )
         if persona != "system":
             raise NotOffered("not_offered_by_tenant", "Only the system persona can be used as yet.")
-        connection, allowed, wanted = await self._ask(client, tenant, persona, scopes)
+        wish = None if scopes is None else _read(scopes, persona)
+        connection, allowed, wanted = await self._ask(client, tenant, persona, wish)
         grant = await self._pathway.authorize(connection)
         held = granted(allowed, grant.scopes).scopes
         if not held:
@@ -139,16 +140,14 @@ class Authenticator:
         return self._connect(tenant, registration, ScopeSet.parse(session.scopes), advertised)
 
     async def _ask(
-        self, client: Client, tenant_name: str, persona: Persona, scopes: Sequence[str] | None
+        self, client: Client, tenant_name: str, persona: Persona, wish: ScopeSet | None
     ) -> tuple[Connection, ScopeSet, ScopeSet]:
         """The connection to ask for a grant with, what of the wish client and tenant allow, and the wish itself."""
         tenant, registration = await self._parties_of(tenant_name, persona)
         supported = (await self._pathway.discover(tenant.fhir_base)).scopes_supported
         advertised = of_form(supported, registration.scope_form)
         ceiling = ScopeSet.parse(client.scopes)
-        wanted = expand(_of_persona(ceiling, persona) if scopes is None else ScopeSet.parse(scopes), advertised)
-        if scopes is not None:
-            _refuse_other_contexts(scopes, persona)
+        wanted = expand(_of_persona(ceiling, persona) if wish is None else wish, advertised)
         allowed = wanted.intersect(ceiling)
         if not allowed:
             raise NeedAccess(
@@ -204,15 +203,29 @@ def _of_persona(ceiling: ScopeSet, persona: Persona) -> ScopeSet:
     return ScopeSet(frozenset(atom for atom in ceiling.atoms if atom.context in contexts))
 
 
-def _refuse_other_contexts(scopes: Sequence[str], persona: Persona) -> None:
-    """A system session holds `system/` scopes only, and none of the words of a user's launch."""
+def _read(scopes: Sequence[str], persona: Persona) -> ScopeSet:
+    """The scopes that were asked for. Raises FixRequest("invalid_request") naming all that cannot be read, or are another persona's.
+
+    A system session holds `system/` scopes only, and none of the words of a user's launch.
+    """
     contexts = CONTEXTS_OF[persona]
-    problems = [
+    asked = ScopeSet()
+    problems: list[FieldProblem] = []
+    try:
+        asked = ScopeSet.parse(scopes)
+    except FixRequest as error:
+        problems += error.errors
+    problems += [
         FieldProblem(
-            f"scopes[{number}]", "wrong_persona", f"{scope!r} is not a scope of the {persona} persona ({'/, '.join(contexts)}/)"
+            f"scopes[{number}]",
+            "wrong_persona",
+            f"{scope[:80]!r} is not a scope of the {persona} persona ({'/, '.join(contexts)}/)",
         )
         for number, scope in enumerate(scopes)
         if scope.split("/")[0] not in contexts
     ]
     if problems:
-        raise FixRequest("invalid_request", f"Some scopes do not go with the {persona} persona.", errors=problems)
+        raise FixRequest(
+            "invalid_request", f"Some scopes cannot be read, or do not go with the {persona} persona.", errors=problems
+        )
+    return asked
