@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from millgate.flow.authenticate import Authenticator
 from millgate.flow.cursor import Cursors
+from millgate.flow.published import PublishedKeys
 from millgate.flow.read import Reader
 from millgate.flow.record import Recorder
 from millgate.flow.service_types import BookableTypes
@@ -49,6 +50,7 @@ class App:
     recorder: Recorder
     reader: Reader
     writer: Writer
+    published: PublishedKeys
     now: Callable[[], datetime]
 
     @classmethod
@@ -112,7 +114,7 @@ class App:
             keys=store.idempotency,
             now=now,
         )
-        return cls(settings, store, pathway, authenticator, bookable, recorder, reader, writer, now)
+        return cls(settings, store, pathway, authenticator, bookable, recorder, reader, writer, PublishedKeys(store.tenants), now)
 
     async def operate(
         self, action: str, object_name: str, work: Callable[[], Awaitable[Result]], *, tenant: str | None = None

@@ -19,6 +19,7 @@ from millgate.surfaces.api.door import Asked, Door, Reply, Seen, plain_reply
 from millgate.surfaces.api.openapi import OpenToAll, refusals
 
 NO_STORE = ("cache-control", "no-store")
+KEYS_MAY_BE_KEPT = ("cache-control", "public, max-age=300")  # shorter than any sensible overlap of old and new keys
 
 
 class Health(msgspec.Struct, frozen=True):
@@ -50,6 +51,12 @@ class ServiceTypeList(msgspec.Struct, frozen=True):
     object: Literal["list"]
     data: tuple[ServiceTypeView, ...]
     has_more: bool
+
+
+class KeySet(msgspec.Struct, frozen=True):
+    """Public keys as JWKs (RFC 7517)."""
+
+    keys: Annotated[tuple[dict[str, str], ...], Meta(description="One JWK for each key; no private members.")]
 
 
 class TenantView(msgspec.Struct, frozen=True):
@@ -120,6 +127,20 @@ def routes(door: Door) -> list[HTTPRouteHandler]:
         return plain_reply(request, Reply(msgspec.json.encode(Readiness(True, checks)), headers=[NO_STORE]))
 
     @get(
+        "/.well-known/jwks.json",
+        operation_id="key_set",
+        tags=["Running it"],
+        summary="The gateway's public keys, for registrations with tenants",
+        operation_class=OpenToAll,
+        responses={
+            200: ResponseSpec(KeySet, generate_examples=False, description="All keys in use, and those just replaced."),
+            **refusals((405, 500, 503)),
+        },
+    )
+    async def key_set(request: Request[Any, Any, Any]) -> ASGIResponse:
+        return plain_reply(request, Reply(await door.app.published.key_set(), headers=[KEYS_MAY_BE_KEPT]))
+
+    @get(
         "/service_types",
         operation_id="list_service_types",
         tags=["Reading"],
@@ -181,7 +202,7 @@ def routes(door: Door) -> list[HTTPRouteHandler]:
 
         return await door.lead(request, Seen("operate", "tenant"), work)
 
-    return [health, ready, service_types, list_tenants, show_tenant]
+    return [health, ready, key_set, service_types, list_tenants, show_tenant]
 
 
 async def _facts(door: Door, tenant: Any) -> dict[str, Any]:

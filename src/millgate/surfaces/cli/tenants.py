@@ -10,9 +10,10 @@ from millgate.surfaces.cli.options import AsJson, DatabaseUrl, DataDir, settings
 from millgate.surfaces.cli.output import command, print_json, print_table, say
 
 if TYPE_CHECKING:
+    from millgate.access.parties import Tenant
     from millgate.app import App
 
-GROUP = """The health systems that the gateway is connected to: add, list, show, check, remove.
+GROUP = """The health systems that the gateway is connected to: add, register, list, show, check, remove.
 
 Examples:
 
@@ -33,7 +34,19 @@ Examples:
 
     millgate tenants add mercy --url https://… --client-id 8a1c… --key private.pem --key-id 2026-11 --time-zone America/Chicago
 
+    millgate tenants add mercy --url https://… --client-id 8a1c… --generate-key
+
     millgate tenants add mercy --url https://… --client-id 8a1c… --secret-stdin --service-type "https://fhir.cerner.com/TENANT_ID/codeSet/14249|4047611|Surgery"
+"""
+REGISTER = """Register the gateway for one more persona of a tenant; a registration of that persona is replaced.
+
+At Millennium each registration serves one persona: provider and patient apps are registered apart, each with a client id of its own.
+
+Examples:
+
+    millgate tenants register mercy --persona provider --client-id 5d20… --generate-key --redirect-uri https://gateway.mercy.example/callback
+
+    millgate tenants register mercy --persona patient --client-id 77f1… --generate-key --url https://fhir-myrecord.cerner.com/r4/TENANT_ID
 """
 CHECK = """Ask a tenant's server for its documents and for a token, and say what came. Exit status 0 if both work.
 
@@ -51,6 +64,22 @@ Examples:
 """
 
 
+Name = Annotated[str, typer.Argument(help="The tenant's short name.", show_default=False)]
+ClientId = Annotated[
+    str, typer.Option("--client-id", metavar="ID", help="Of the gateway's registration there.", show_default=False)
+]
+SecretStdin = Annotated[bool, typer.Option("--secret-stdin", help="Read the client secret from standard input.")]
+Key = Annotated[str | None, typer.Option("--key", metavar="FILE", help="Private key (PEM), instead of a secret.")]
+KeyId = Annotated[str | None, typer.Option("--key-id", metavar="KID", help="The key's `kid` in the registered JWKS.")]
+GenerateKey = Annotated[
+    bool, typer.Option("--generate-key", help="Make an ES384 key; its public half is printed, and served by the gateway.")
+]
+Scopes = Annotated[str, typer.Option("--scopes", metavar="v1|v2", help="The form of scopes that was registered.")]
+RedirectUri = Annotated[
+    str | None, typer.Option("--redirect-uri", metavar="URL", help="As registered, exactly; for personas whose users sign in.")
+]
+
+
 @app.command("add", help=ADD)
 @command
 def add(
@@ -58,13 +87,16 @@ def add(
     url: Annotated[
         str, typer.Option("--url", metavar="URL", help="FHIR base, with or without a trailing slash.", show_default=False)
     ],
-    client_id: Annotated[
-        str, typer.Option("--client-id", metavar="ID", help="Of the gateway's registration there.", show_default=False)
-    ],
-    secret_stdin: Annotated[bool, typer.Option("--secret-stdin", help="Read the client secret from standard input.")] = False,
-    key: Annotated[str | None, typer.Option("--key", metavar="FILE", help="Private key (PEM), instead of a secret.")] = None,
-    key_id: Annotated[str | None, typer.Option("--key-id", metavar="KID", help="The key's `kid` in the registered JWKS.")] = None,
-    scopes: Annotated[str, typer.Option("--scopes", metavar="v1|v2", help="The form of scopes that was registered.")] = "v2",
+    client_id: ClientId,
+    persona: Annotated[
+        str, typer.Option("--persona", metavar="system|provider|patient", help="For whom the gateway is registered.")
+    ] = "system",
+    secret_stdin: SecretStdin = False,
+    key: Key = None,
+    key_id: KeyId = None,
+    generate_key: GenerateKey = False,
+    scopes: Scopes = "v2",
+    redirect_uri: RedirectUri = None,
     time_zone: Annotated[
         str | None, typer.Option("--time-zone", metavar="NAME", help="IANA name; nothing is assumed without.")
     ] = None,
@@ -72,30 +104,85 @@ def add(
         list[str] | None,
         typer.Option("--service-type", metavar="SYSTEM|CODE[|DISPLAY]", help="A bookable appointment type; repeatable."),
     ] = None,
+    allow_private_address: Annotated[
+        bool,
+        typer.Option("--allow-private-address", help="Let the base be a private address, or plain http beyond this machine."),
+    ] = False,
     offline: Annotated[bool, typer.Option("--offline", help="Don't speak to the server.")] = False,
     data_dir: DataDir = None,
     database_url: DatabaseUrl = None,
     as_json: AsJson = False,
 ) -> None:
     """Connect a tenant."""
-    from millgate.surfaces.cli.registration import read_registration
+    from millgate.surfaces.cli.registration import Words, read_tenant
 
-    given = read_registration(
-        name,
-        url,
-        client_id,
+    words = Words(
+        persona=persona,
+        client_id=client_id,
+        scopes=scopes,
         secret_stdin=secret_stdin,
         key=key,
         key_id=key_id,
-        scopes=scopes,
-        time_zone=time_zone,
-        service_types=service_type,
+        generate_key=generate_key,
+        redirect_uri=redirect_uri,
+        allow_private_address=allow_private_address,
     )
+    given = read_tenant(name, url, words, time_zone=time_zone, service_types=service_type, offline=offline)
 
     async def work(app: App) -> dict[str, Any]:
         found = {} if offline else await _server(app, given.fhir_base)
         await app.operate("add", "tenant", lambda: given.keep(app), tenant=name)
-        return {**await _facts(app, name), **found}
+        return {**await _facts(app, name), **found, **_public_half(given.public_key)}
+
+    _show(with_app(settings_of(data_dir, database_url), work), as_json)
+
+
+@app.command("register", help=REGISTER)
+@command
+def register(
+    name: Name,
+    persona: Annotated[
+        str,
+        typer.Option(
+            "--persona", metavar="system|provider|patient", help="For whom the gateway is registered.", show_default=False
+        ),
+    ],
+    client_id: ClientId,
+    secret_stdin: SecretStdin = False,
+    key: Key = None,
+    key_id: KeyId = None,
+    generate_key: GenerateKey = False,
+    scopes: Scopes = "v2",
+    redirect_uri: RedirectUri = None,
+    url: Annotated[
+        str | None,
+        typer.Option(
+            "--url", metavar="URL", help="FHIR base of this persona, where it is another one (Millennium's patient host)."
+        ),
+    ] = None,
+    data_dir: DataDir = None,
+    database_url: DatabaseUrl = None,
+    as_json: AsJson = False,
+) -> None:
+    """Keep one more registration of a tenant."""
+    from millgate.surfaces.cli.registration import Words, read_registration
+
+    words = Words(
+        persona=persona,
+        client_id=client_id,
+        scopes=scopes,
+        secret_stdin=secret_stdin,
+        key=key,
+        key_id=key_id,
+        generate_key=generate_key,
+        redirect_uri=redirect_uri,
+        url=url,
+    )
+
+    async def work(app: App) -> dict[str, Any]:
+        given = read_registration(await _tenant(app, name), words)
+        await app.operate("register", "tenant", lambda: given.register(app), tenant=name)
+        return {**await _facts(app, name), **_public_half(given.public_key)}
 
     _show(with_app(settings_of(data_dir, database_url), work), as_json)
 
@@ -151,6 +238,7 @@ def check(
         say(f"{name}: discovery works: {len(found['resources'])} resource types, {found['scopes_supported']} scopes")
         for one in found["personas"]:
             told = f"granted {len(one['granted'])} of {len(one['asked'])} scopes" if one["ok"] else f"refused: {one['detail']}"
+            told = one["detail"] if one["ok"] and one["detail"] else told
             say(f"{name}: token for the {one['persona']} persona: {told}")
     raise SystemExit(0 if found["personas"] and all(one["ok"] for one in found["personas"]) else 1)
 
@@ -181,26 +269,65 @@ def remove(
         say(f"tenant {name} is removed, and its keys are destroyed")
 
 
-async def _facts(app: App, name: str) -> dict[str, Any]:
-    """What is kept of a tenant; no secrets among it."""
+async def _tenant(app: App, name: str) -> Tenant:
     from millgate.errors import FixRequest
-    from millgate.flow.read import instant
 
     tenant = await app.store.tenants.get(name)
     if tenant is None:
         raise FixRequest("not_found", f"There is no tenant {name!r}; `millgate tenants list` names them.")
-    personas: list[str] = [*await app.store.tenants.personas(name)]
+    return tenant
+
+
+async def _facts(app: App, name: str) -> dict[str, Any]:
+    """What is kept of a tenant; no secrets among it."""
+    from millgate.flow.read import instant
+
+    tenant = await _tenant(app, name)
     types = await app.bookable.of(name)
+    personas: list[str] = [*await app.store.tenants.personas(name)]
+    registrations = [await _registered(app, name, persona) for persona in personas]
     return {
         "name": tenant.name,
         "fhir_base": tenant.fhir_base,
         "time_zone": tenant.time_zone,
+        "private_address": tenant.private_address,
         "created_at": instant(tenant.created_at),
         "personas": personas,
+        "registrations": registrations,
         "service_types": [
             {"system": one.system, "code": one.code, "display": one.display, "origin": one.origin} for one in types
         ],
     }
+
+
+async def _registered(app: App, name: str, persona: Any) -> dict[str, Any]:
+    """What is kept of a registration, but its credential; of those that it replaced, when they end."""
+    from millgate.flow.read import instant
+
+    found = await app.store.tenants.registration(name, persona)
+    if found is None:
+        return {"persona": persona}
+    return {
+        "persona": persona,
+        "client_id": found.client_id,
+        "method": found.method,
+        "scope_form": found.scope_form,
+        "key_id": found.key_id,
+        "redirect_uri": found.redirect_uri,
+        "fhir_base": found.fhir_base,
+        "previous": [
+            {"method": one.method, "key_id": one.key_id, "good_until": instant(one.good_until)}
+            for one in found.previous
+            if one.good_until is not None
+        ],
+    }
+
+
+def _public_half(public_key: str | None) -> dict[str, Any]:
+    """The public key for the registration at the vendor, where the gateway proves itself with a key."""
+    import msgspec
+
+    return {} if public_key is None else {"jwks": {"keys": [msgspec.json.decode(public_key)]}}
 
 
 async def _server(app: App, fhir_base: str) -> dict[str, Any]:
@@ -214,11 +341,17 @@ async def _server(app: App, fhir_base: str) -> dict[str, Any]:
 
 
 async def _token(app: App, name: str, persona: Any) -> dict[str, Any]:
-    """One token request with all that the tenant advertises for the persona: what was asked for, what came."""
+    """One token request with all that the tenant advertises for the persona: what was asked for, what came.
+
+    A user has to sign in for the other personas, so there is nothing to ask for without one.
+    """
     from millgate.access.connection import Connection
     from millgate.access.scopes import ScopeSet, translate
     from millgate.errors import GatewayError
 
+    if persona != "system":
+        told = "a user has to sign in; `millgate doctor` looks at what can be seen without one"
+        return {"persona": persona, "ok": True, "asked": [], "granted": [], "code": None, "detail": told}
     tenant = await app.store.tenants.get(name)
     registration = await app.store.tenants.registration(name, persona)
     assert tenant is not None and registration is not None  # noqa: S101, PT018 - `personas` named it
@@ -240,6 +373,12 @@ def _show(facts: dict[str, Any], as_json: bool) -> None:
             value = ", ".join(value)
         elif name == "service_types":
             value = ", ".join(one["display"] or one["code"] for one in value)
+        elif name == "registrations":
+            value = ", ".join(f"{one['persona']} ({one['client_id']}, {one['method']})" for one in value if "client_id" in one)
+        elif name == "jwks":
+            typer.echo("register this public key with the vendor, or the address of the gateway's /.well-known/jwks.json:")
+            print_json(value)
+            continue
         elif isinstance(value, list):
             value = ", ".join(map(str, value))
         typer.echo(f"{name.replace('_', ' ')}: {value if value is not None else '(not set)'}")
