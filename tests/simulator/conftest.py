@@ -181,6 +181,15 @@ async def open_bench() -> AsyncIterator[Open]:
 
 
 @pytest.fixture
+async def user_bench(open_bench: Open) -> Bench:
+    """One tenant with an app for each persona, nobody signed in."""
+    from tests.simulator.person import LAUNCH_URL, REDIRECT
+
+    model = Client("", redirect_uris=(REDIRECT,), launch_url=LAUNCH_URL)
+    return await open_bench(signed_in=False, redirect_uris=(REDIRECT,), user_client=model)
+
+
+@pytest.fixture
 async def bench(open_bench: Open) -> Bench:
     """One tenant, signed in with every scope that the tests use."""
     return await open_bench()

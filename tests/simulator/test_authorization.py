@@ -14,7 +14,7 @@ from joserfc.jwk import ECKey, KeySet, RSAKey
 
 from millgate.simulator import scopes
 from millgate.simulator.authorization import ASSERTION_TYPE
-from millgate.simulator.clients import Client
+from millgate.simulator.clients import Client, Persona
 from tests.simulator.conftest import Bench, Open, Said
 
 NEVER_KNOWN = "11111111-1111-4111-8111-111111111111"
@@ -278,10 +278,15 @@ async def test_an_access_token_cannot_be_revoked(bench: Bench) -> None:
     assert (await bench.get("Organization")).status == 200
 
 
-async def test_the_user_flow_is_closed(bench: Bench) -> None:
-    assert (await bench.call("GET", bench.token_url.replace("token", "personas/provider/authorize"))).status == 403
+async def test_without_an_app_of_users_nobody_can_sign_in(bench: Bench) -> None:
+    said = await bench.call("GET", bench.token_url.replace("token", "personas/provider/authorize"))
+    assert said.status == 400
+    assert b"oauth2:grant:tenant-not-configured" in said.body
+    assert bench.report["users"] == []
 
 
-def test_every_advertised_scope_can_be_granted_in_its_version() -> None:
-    for scope in scopes.advertised():
-        assert any(scopes.grant(scope, version) == [scope] for version in ("v1", "v2"))
+@pytest.mark.parametrize(("host", "personas"), [("provider", ("provider", "system")), ("patient", ("patient",))])
+def test_every_advertised_scope_can_be_granted_in_its_version(host: Persona, personas: tuple[Persona, ...]) -> None:
+    clients = [Client("app", persona=persona, smart_version=version) for persona in personas for version in ("v1", "v2")]
+    for scope in scopes.advertised(host):
+        assert any(scopes.grant(scope, client) == [scope] for client in clients), scope

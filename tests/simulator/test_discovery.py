@@ -110,5 +110,6 @@ async def test_a_public_address_is_shown_instead_of_the_one_called(open_bench: O
 
 async def test_keys_are_public_and_named_like_live_ones(bench: Bench) -> None:
     keys = (await bench.get(f"{bench.running.url}/jwk")).json["keys"]
-    assert [key["crv"] for key in keys] == ["P-256", "P-384"]
-    assert all(key["kid"].endswith((".ec.es256", ".ec.es384")) and "d" not in key for key in keys)
+    assert [key.get("crv", key["kty"]) for key in keys] == ["P-256", "P-384", "RSA"] * 3
+    assert all(key["kid"].endswith((".ec.es256", ".ec.es384", ".rsa")) and "d" not in key for key in keys)
+    assert len({key["kid"] for key in keys}) == 9

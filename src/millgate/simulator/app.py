@@ -7,11 +7,13 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
-from joserfc.jwk import ECKey
 
 from millgate.simulator import oauth
 from millgate.simulator.answers import JSON, Answer, Refused, encode, not_found, outcome, unknown_tenant
+from millgate.simulator.authorization import Shared
 from millgate.simulator.call import Call
+from millgate.simulator.chart_launch import chart_launch
+from millgate.simulator.discovery import Surface
 from millgate.simulator.faults import FaultDial, Rule
 from millgate.simulator.fhir import FhirSurface
 from millgate.simulator.journal import Journal
@@ -35,6 +37,7 @@ class Simulator:
         rate_limits: RateLimits,
         token_lives: TokenLives,
         clock: Callable[[], float],
+        shared: Shared,
     ) -> None:
         self.tenants: Mapping[str, Tenant] = {tenant.tenant_id: tenant for tenant in tenants}
         self.faults = faults
@@ -42,7 +45,7 @@ class Simulator:
         self.token_lives = token_lives
         self.clock = clock  # the time that the server believes it is
         self.journal = Journal()
-        self._keys: list[ECKey] = []
+        self.shared = shared
 
     def locate(self, call: Call) -> None:
         """Note on the call which surface, tenant and resource type it is for; nothing is checked."""
@@ -51,9 +54,11 @@ class Simulator:
             call.surface, rest, prefix = "ehr", segments[1:], "/r4"
         elif segments[:2] == ("open", "r4"):
             call.surface, rest, prefix = "open", segments[2:], "/open/r4"
-        elif segments[:1] == ("tenants",):
+        elif segments[:2] == ("patient", "r4"):
+            call.surface, rest, prefix = "patient", segments[2:], "/patient/r4"
+        elif segments[:1] in (("tenants",), ("ehr",)):
             call.surface, call.tenant = "authorization", segments[1] if len(segments) > 1 else None
-            call.template = "/tenants/{tenant}/" + "/".join(segments[2:])
+            call.template = f"/{segments[0]}/{{tenant}}/" + "/".join(_without_flow(segments[2:]))
             return
         else:
             call.surface = "control" if segments[:1] == (_CONTROL,) else "authorization"
@@ -83,7 +88,7 @@ class Simulator:
             return outcome(500, "exception", severity="fatal")
 
     def _dispatch(self, call: Call) -> Answer:
-        if call.surface in ("ehr", "open"):
+        if call.surface in ("ehr", "open", "patient"):
             return self._fhir(call)
         if call.surface == "control":
             return self.control(call)
@@ -91,8 +96,9 @@ class Simulator:
             tenant = self.tenants.get(call.segments[1])
             return oauth.tenant_answer(tenant, call.segments[1], call, call.segments[2:])
         if call.segments == ("jwk",) and call.method == "GET":
-            self._keys = self._keys or oauth.signing_keys(call.now)
-            return oauth.key_set(self._keys)
+            return _json(200, {"keys": self.shared.keys.published()})
+        if call.segments[:1] == ("ehr",) and call.segments[2:] == ("launch",):
+            return chart_launch(self.tenants.get(call.segments[1]), call, oauth.form_of(call))
         if call.segments == ("tokeninfo",) and call.method == "POST":
             return oauth.introspect(self.tenants, call)
         raise not_found()
@@ -101,17 +107,17 @@ class Simulator:
         tenant = self.tenants.get(call.tenant or "")
         if tenant is None:
             raise unknown_tenant()
-        rest = call.segments[2:] if call.surface == "ehr" else call.segments[3:]
-        return FhirSurface(tenant, call, secure=call.surface == "ehr").answer(rest)
+        surface: Surface = "ehr" if call.surface == "ehr" else "open" if call.surface == "open" else "patient"
+        return FhirSurface(tenant, call, surface).answer(call.segments[2:] if surface == "ehr" else call.segments[3:])
 
     def refusal_at_edge(self, call: Call) -> Answer | None:
         """What the edge answers in the server's place: 429 if the client's bucket is empty, 401 if its token died early."""
         tenant = self.tenants.get(call.tenant or "")
-        if tenant is None or call.surface not in ("ehr", "open"):
+        if tenant is None or call.surface not in ("ehr", "open", "patient"):
             return None
         authorization = call.header("Authorization")
         token = tenant.authorization.find((authorization or "").partition(" ")[2].strip())
-        if token is None and call.surface == "ehr":
+        if token is None and call.surface != "open":
             return None  # a discovery document, or a call that is refused anyway
         if token is not None:
             call.client = token.client.client_id
@@ -187,6 +193,14 @@ class Simulator:
         """Take back the tokens that a rule names; their number."""
         named = [tenant for tenant in self.tenants.values() if rule.tenant in (None, tenant.tenant_id)]
         return sum(tenant.authorization.forget_tokens(rule.client) for tenant in named)
+
+
+def _without_flow(segments: Sequence[str]) -> list[str]:
+    """The segments of an address without the id of a sign-in flow, which whoever knows it could go on with."""
+    known = list(segments)
+    if "authorize" in known[:-1]:
+        known[known.index("authorize") + 1] = "{flow}"
+    return known
 
 
 def _json(status: int, value: Any) -> Answer:

@@ -1,197 +1,254 @@
-"""The tenant's authorization server: client_credentials by Basic or by signed assertion, opaque tokens, errors as the live one words them.
+"""The tenant's authorization server: the grants of the token endpoint, opaque access tokens, and what they let through.
 
-Not known from public sources, chosen here: an unusable `Authorization` header is 400, wrong credentials are 401, both `invalid_client`;
-an assertion that is expired, replayed, for another audience or wrongly signed counts as wrong credentials; every URN is spelled with
-hyphens, as the ones seen live are; a bad or expired bearer token is told by the code `…resource-access:token-invalid` (only
-`token-required` is documented). Source: fact sheet sections 2.1 to 2.6; SMART App Launch 2 (Backend Services); RFC 7523.
+Not known from public sources, chosen here: a bad or expired bearer token is told by the code `…resource-access:token-invalid` (only
+`token-required` is documented); an app of users that asks for `client_credentials`, and a system app that brings a code, use an
+unsupported grant type; patient scopes without a patient in context are refused when the code is exchanged.
+Source: fact sheet sections 2.1 to 2.6.
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
-import hmac
 import secrets
-import uuid
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import quote, urlencode
-
-import msgspec
-from joserfc import jwt
-from joserfc.errors import JoseError
-from joserfc.jwk import KeySet
 
 from millgate.simulator import scopes
-from millgate.simulator.answers import JSON, Answer, Refused, encode, gateway
-from millgate.simulator.clients import Client
+from millgate.simulator.answers import JSON, TEXT, Answer, Refused, encode, gateway
+from millgate.simulator.client_authentication import ASSERTION_TYPE, ClientAuthentication, TokenCall, named_client
+from millgate.simulator.clients import USER_PERSONAS, Client
+from millgate.simulator.demands import Demands
+from millgate.simulator.identity import KeyRing, id_token, issuer
+from millgate.simulator.oauth_errors import OAuthRefused, oauth_headers, refusal, token_error
+from millgate.simulator.user_grants import Code, Codes, Context, Refresh, UserGrants
+
+__all__ = ["ASSERTION_TYPE", "AuthorizationServer", "Shared", "Token", "TokenCall", "insufficient_scope"]
 
 TOKEN_LIFE_S = 570
-ASSERTION_LIFE_S = 300
-CLOCK_SKEW_S = 5
-ALGORITHMS = ["RS384", "ES384"]
-ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
-_URN = "urn:cerner:error:authorization-server:"
+SMART_STYLE = "https://smart.cerner.com/styles/smart-v1.json"
 _RESOURCE_ACCESS = "urn:cerner:error:oauth2:resource-access:"
-_HEADERS = {
-    "Access-Control-Allow-Headers": "Content-Type, Authorization, Accept, Cerner-Correlation-Id",
-    "Access-Control-Allow-Methods": "OPTIONS, POST",
-    "Access-Control-Allow-Origin": "*",
-    "Cache-Control": "no-store",
-    "Expect-CT": "enforce, max-age=30",
-    "Pragma": "no-cache",
-    "Server": "cloud_authorization_server1",
-}
-
-
-class OAuthRefused(Exception):
-    """One OAuth error: the RFC's word, the vendor's URN behind it, the status."""
-
-    def __init__(self, error: str, urn: str, status: int = 400) -> None:
-        super().__init__(error)
-        self.error, self.urn, self.status = error, urn, status
-
-
-WRONG_CREDENTIALS = ("invalid_client", "oauth2:token:invalid-client-credentials", 401)
-BAD_HEADER = ("invalid_client", "oauth2:token:invalid-authorization-header", 400)
 
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """An access token as the server remembers it. Its value is opaque to everybody else."""
+    """An access token as the server remembers it. Its value is opaque to everybody else. `context` is there if a user gave it."""
 
     value: str = field(repr=False)
     client: Client
     scopes: tuple[str, ...]
     expires_at: float
+    context: Context | None = None
+    code: str | None = field(default=None, repr=False)
 
     def permits(self, resource_type: str, letter: str) -> bool:
-        return scopes.permits(self.scopes, self.client.smart_version, resource_type, letter)
+        return bool(scopes.permitting(self.scopes, self.client, resource_type, letter))
+
+    def patients(self, resource_type: str, letter: str) -> frozenset[str] | None:
+        """The patients whose records the token lets through; None for all.
+
+        `patient/` holds to the patient in context. `user/` is all that the user may see: for staff everybody, for a portal account
+        its own record or those of the people it acts for.
+        """
+        if self.context is None:
+            return None
+        contexts = scopes.permitting(self.scopes, self.client, resource_type, letter)
+        if "user" in contexts and self.context.user.persona == "provider":
+            return None
+        allowed = set(self.context.user.patient_ids) if "user" in contexts else set()
+        return frozenset(allowed | ({self.context.patient} if "patient" in contexts and self.context.patient else set()))
 
 
 @dataclass(frozen=True, slots=True)
-class TokenCall:
-    """What the token endpoint looks at: the form, the Authorization header, where it was called, which audiences it accepts."""
+class Shared:
+    """What the authorization servers of all tenants have in common: signing keys, codes, and errors on demand."""
 
-    form: Mapping[str, str] = field(repr=False)
-    authorization: str | None = field(repr=False)
-    root: str
-    audiences: frozenset[str]
-    correlation_id: str
+    keys: KeyRing
+    codes: Codes
+    demands: Demands
+
+    @classmethod
+    def new(cls, clock: Callable[[], float]) -> Shared:
+        return cls(KeyRing(clock), Codes(clock), Demands())
 
 
 class AuthorizationServer:
-    """The tokens and clients of one tenant. Nothing of it is shared with another tenant."""
+    """The tokens and clients of one tenant."""
 
-    def __init__(self, tenant: str, clients: Iterable[Client], clock: Callable[[], float]) -> None:
+    def __init__(self, tenant: str, clients: Iterable[Client], clock: Callable[[], float], shared: Shared) -> None:
         self._tenant = tenant
-        self._clients = {client.client_id: client for client in clients}
-        self._key_sets = {c.client_id: KeySet.import_key_set(c.jwks) for c in self._clients.values() if c.jwks}  # type: ignore[arg-type]
+        self._authentication = ClientAuthentication(clients, clock)
         self._clock = clock
+        self._shared = shared
         self._tokens: dict[str, Token] = {}
-        self._seen_assertions: dict[tuple[str, str], float] = {}
+        self.grants = UserGrants(clock)
         self.tokens_issued: dict[str, int] = {}
 
     # --- token endpoint
 
     def token(self, call: TokenCall) -> Answer:
         """The token endpoint's answer: a token, or exactly the two members of an error."""
+        claimed = named_client(call)
         try:
-            grant_type = call.form.get("grant_type")
-            if grant_type != "client_credentials":
-                raise OAuthRefused("unsupported_grant_type", "oauth2:token:unsupported-grant-type")
-            client = self._authenticate(call)
-            granted = scopes.grant(call.form.get("scope", ""), client.smart_version)
-            if not granted:
-                raise OAuthRefused("invalid_scope", "oauth2:token:empty-scopes")
+            demanded = self._shared.demands.take(self._tenant, claimed, at_token=True)
+            if demanded is not None:
+                raise token_error(demanded.removeprefix("oauth2:token:"))
+            body = self._granted(call)
         except OAuthRefused as refused:
-            return refusal(refused, call.root, self._tenant, call.correlation_id, self.named_client(call))
-        token = self._issue(client, granted)
-        body = {
-            "access_token": token.value,
-            "token_type": "Bearer",
-            "expires_in": TOKEN_LIFE_S,
-            "scope": " ".join(granted),
-        }
+            return refusal(refused, call.root, self._tenant, call.correlation_id, claimed)
+        except Refused as refused:
+            return refused.answer
         return Answer(200, encode(body), JSON, oauth_headers(call.correlation_id))
 
-    @staticmethod
-    def named_client(call: TokenCall) -> str | None:
-        """The client that the call claims to be, proven or not: the live error names it."""
-        try:
-            return _basic(call.authorization)[0]
-        except OAuthRefused:
-            return _unverified_subject(call.form.get("client_assertion", "")) or call.form.get("client_id")
+    def _granted(self, call: TokenCall) -> dict[str, Any]:
+        grants = {
+            "client_credentials": self._client_credentials,
+            "authorization_code": self._authorization_code,
+            "refresh_token": self._refresh_token,
+        }
+        grant = grants.get(call.form.get("grant_type", ""))
+        if grant is None:
+            raise token_error("unsupported-grant-type")
+        client = self._authentication.authenticate(call)
+        if (client.persona in USER_PERSONAS) is (grant == self._client_credentials):
+            raise token_error("unsupported-grant-type")
+        return grant(client, call)
 
-    def _issue(self, client: Client, granted: list[str]) -> Token:
+    def _client_credentials(self, client: Client, call: TokenCall) -> dict[str, Any]:
+        granted = tuple(scopes.grant(call.form.get("scope", ""), client))
+        if not granted:
+            raise token_error("empty-scopes")
+        return self._body(self._issue(client, granted))
+
+    def _authorization_code(self, client: Client, call: TokenCall) -> dict[str, Any]:
+        code = self._shared.codes.find(call.form.get("code", ""))
+        if code is None:
+            raise token_error("code:invalid")
+        self._check_code(code, client, call)
+        token = self._issue(client, code.scopes, code.context, code.value)
+        refreshable = {scopes.ONLINE, scopes.OFFLINE} & set(code.scopes)
+        more = {"refresh_token": self.grants.make_refresh(client, code.scopes, code.context, code.value)} if refreshable else {}
+        return {**self._user_body(token, code.context, call.root, code.nonce), **more}
+
+    def _check_code(self, code: Code, client: Client, call: TokenCall) -> None:
+        """OAuthRefused unless the code is this client's to spend, once. A second use takes back what the first one bought."""
+        if code.tenant != self._tenant:
+            raise token_error("code:tenant:mismatch")
+        if code.client_id != client.client_id:
+            raise token_error("code:client:mismatch")
+        if code.spent:
+            self._forget_code(code.value)
+            raise token_error("code:invalid")
+        fresh = self._shared.codes.is_fresh(code)
+        code.spent = True
+        if not fresh or not code.answers_challenge(call.form.get("code_verifier")):
+            raise token_error("code:invalid")
+        if code.redirect_uri != call.form.get("redirect_uri"):
+            raise token_error("invalid-redirect-uri")
+        if not code.scopes:
+            raise token_error("empty-scopes")
+        if code.context.patient is None and any(scope.startswith("patient/") for scope in code.scopes):
+            raise token_error("patient-scope-requires-one-patient-id")
+
+    def _refresh_token(self, client: Client, call: TokenCall) -> dict[str, Any]:
+        """A fresh access token. There is no new refresh token: the first one goes on."""
+        refresh = self.grants.find_refresh(call.form.get("refresh_token", ""))
+        if refresh is None or refresh.client.client_id != client.client_id:
+            raise token_error("refresh-token:token-invalid")
+        if not refresh.offline and not self.grants.is_open(refresh.context.session_id):
+            raise token_error("refresh-token:session-invalid")
+        self._check_interval(refresh)
+        asked = call.form.get("scope")
+        granted = refresh.scopes if asked is None else tuple(scope for scope in refresh.scopes if scope in asked.split())
+        if not granted:
+            raise token_error("empty-scopes")
+        refresh.used_at = refresh.refreshed_at = self._clock()
+        return self._user_body(self._issue(client, granted, refresh.context, refresh.code), refresh.context, call.root, None)
+
+    def _check_interval(self, refresh: Refresh) -> None:
+        """Refused with 429 if refreshes are to be throttled and the last one was too short ago."""
+        interval, last = self._shared.demands.refresh_interval_s, refresh.refreshed_at
+        if interval is not None and last is not None and (left := last + interval - self._clock()) > 0:
+            raise Refused(Answer(429, b"Too Many Requests", TEXT, {"Retry-After": str(int(left) + 1)}))
+
+    # --- what a token is
+
+    def _issue(self, client: Client, granted: tuple[str, ...], context: Context | None = None, code: str | None = None) -> Token:
         now = self._clock()
         self._tokens = {value: token for value, token in self._tokens.items() if token.expires_at > now}
-        token = Token(secrets.token_urlsafe(48), client, tuple(granted), now + TOKEN_LIFE_S)
+        token = Token(secrets.token_urlsafe(48), client, granted, now + TOKEN_LIFE_S, context, code)
         self._tokens[token.value] = token
         self.tokens_issued[client.client_id] = self.tokens_issued.get(client.client_id, 0) + 1
         return token
 
-    def _authenticate(self, call: TokenCall) -> Client:
-        if "client_assertion" in call.form or "client_assertion_type" in call.form:
-            return self._by_assertion(call)
-        return self.by_basic(call.authorization)
+    @staticmethod
+    def _body(token: Token) -> dict[str, Any]:
+        return {
+            "access_token": token.value,
+            "token_type": "Bearer",
+            "expires_in": TOKEN_LIFE_S,
+            "scope": " ".join(token.scopes),
+        }
 
-    def by_basic(self, authorization: str | None) -> Client:
-        """The client of a Basic header; OAuthRefused if the header or the secret is wrong."""
-        client_id, secret = _basic(authorization)
-        client = self._clients.get(client_id)
-        expected = client.secret if client is not None else None
-        # Compare against something in any case, so that an unknown client takes as long as a wrong secret.
-        matches = hmac.compare_digest(secret.encode(), (expected or secrets.token_urlsafe(32)).encode())
-        if client is None or expected is None or not matches:
-            raise OAuthRefused(*WRONG_CREDENTIALS)
-        return client
+    def _user_body(self, token: Token, context: Context, root: str, nonce: str | None) -> dict[str, Any]:
+        """A user's token with its launch context. Source: fact sheet section 2.4, members of the token answer."""
+        body = {
+            **self._body(token),
+            "user": context.user.id,
+            "username": context.user.username,
+            "tenant": self._tenant,
+            "need_patient_banner": context.need_patient_banner,
+            "smart_style_url": SMART_STYLE,
+        }
+        body |= {name: value for name in ("patient", "encounter") if (value := getattr(context, name)) is not None}
+        if scopes.OPENID in token.scopes:
+            body["id_token"] = self._id_token(token, context, root, nonce)
+        return body
 
-    def _by_assertion(self, call: TokenCall) -> Client:
-        if call.form.get("client_assertion_type") != ASSERTION_TYPE:
-            raise OAuthRefused("invalid_request", "oauth2:token:invalid-client-credentials")
-        assertion = call.form.get("client_assertion", "")
-        client_id = _unverified_subject(assertion)
-        keys = self._key_sets.get(client_id)
-        if keys is None:
-            raise OAuthRefused(*WRONG_CREDENTIALS)
-        try:
-            claims = jwt.decode(assertion, keys, algorithms=ALGORITHMS).claims
-        except (JoseError, ValueError) as error:
-            raise OAuthRefused(*WRONG_CREDENTIALS) from error
-        self._check_claims(claims, client_id, call.audiences)
-        if call.form.get("client_id", client_id) != client_id:
-            raise OAuthRefused(*WRONG_CREDENTIALS)
-        return self._clients[client_id]
+    def _id_token(self, token: Token, context: Context, root: str, nonce: str | None) -> str:
+        persona = context.user.persona
+        base = f"{root}/r4/{self._tenant}" if persona == "provider" else f"{root}/patient/r4/{self._tenant}"
+        claims: dict[str, Any] = {
+            "iss": issuer(root, self._tenant, persona),
+            "aud": token.client.client_id,
+            "sub": context.user.username,
+            "name": context.user.name,
+        }
+        if {"fhirUser", "profile"} & set(token.scopes):
+            claims |= dict.fromkeys(("fhirUser", "profile"), f"{base}/{context.user.fhir_user}")
+        return id_token(self._shared.keys, self._clock(), claims | ({"nonce": nonce} if nonce is not None else {}))
 
-    def _check_claims(self, claims: Mapping[str, Any], client_id: str, audiences: frozenset[str]) -> None:
-        now = self._clock()
-        expires, not_before, jti = claims.get("exp"), claims.get("nbf", now), claims.get("jti")
-        audience = claims.get("aud")
-        named = {item for item in (audience if isinstance(audience, list) else [audience]) if isinstance(item, str)}
-        valid = (
-            claims.get("iss") == claims.get("sub") == client_id
-            and isinstance(expires, int | float)
-            and now - CLOCK_SKEW_S < expires <= now + ASSERTION_LIFE_S + CLOCK_SKEW_S
-            and isinstance(not_before, int | float)
-            and not_before <= now + CLOCK_SKEW_S
-            and bool(named & audiences)
-            and isinstance(jti, str)
-            and bool(jti)
-        )
-        if not valid or self._replayed(client_id, str(jti), now):
-            raise OAuthRefused(*WRONG_CREDENTIALS)
+    # --- revocation
 
-    def _replayed(self, client_id: str, jti: str, now: float) -> bool:
-        """Whether this assertion was used before. Ids are kept until no assertion that bears them could still be valid."""
-        self._seen_assertions = {key: until for key, until in self._seen_assertions.items() if until > now}
-        if (client_id, jti) in self._seen_assertions:
-            return True
-        self._seen_assertions[client_id, jti] = now + ASSERTION_LIFE_S + 2 * CLOCK_SKEW_S
-        return False
+    def revoke(self, call: TokenCall) -> None:
+        """Take back a refresh token of the client that asks; OAuthRefused if it does not prove itself. Other tokens: nothing happens.
+
+        Source: RFC 7009; access tokens cannot be revoked (fact sheet section 2.4).
+        """
+        client = self._authentication.authenticate(call)
+        refresh = self.grants.find_refresh(call.form.get("token", ""))
+        if refresh is not None and refresh.client.client_id == client.client_id:
+            self.grants.revoke(refresh)
+
+    def _forget_code(self, code: str) -> None:
+        self._tokens = {value: token for value, token in self._tokens.items() if token.code != code}
+        self.grants.revoke_code(code)
+
+    def forget_tokens(self, client_id: str | None = None) -> int:
+        """Take back all tokens, or those of one client; the number taken. The real server has no such door; the fault dial does."""
+        gone = [value for value, token in self._tokens.items() if client_id in (None, token.client.client_id)]
+        for value in gone:
+            del self._tokens[value]
+        return len(gone)
 
     # --- tokens in use
+
+    def is_client(self, authorization: str | None) -> bool:
+        """Whether a Basic header is that of a client of this tenant."""
+        try:
+            self._authentication.by_basic(authorization)
+        except OAuthRefused:
+            return False
+        return True
 
     def bearer(self, authorization: str | None) -> Token:
         """The valid token of an Authorization header; Refused with the gateway's 401 otherwise."""
@@ -210,7 +267,7 @@ class AuthorizationServer:
 
     def introspect(self, token: Token) -> Answer:
         """RFC 7662 answer for a living token."""
-        body = {
+        body: dict[str, Any] = {
             "active": True,
             "scope": " ".join(token.scopes),
             "client_id": token.client.client_id,
@@ -218,59 +275,16 @@ class AuthorizationServer:
             "token_type": "Bearer",
             "tenant": self._tenant,
         }
+        if token.context is not None:
+            body |= {"username": token.context.user.username, "persona": token.context.user.persona}
+            body |= {name: value for name in ("patient", "encounter") if (value := getattr(token.context, name)) is not None}
         return Answer(200, encode(body), JSON, {"Cache-Control": "no-store"})
-
-    def forget_tokens(self, client_id: str | None = None) -> int:
-        """Take back all tokens, or those of one client; the number taken. The real server has no such door; the fault dial does."""
-        gone = [value for value, token in self._tokens.items() if client_id in (None, token.client.client_id)]
-        for value in gone:
-            del self._tokens[value]
-        return len(gone)
 
 
 def insufficient_scope() -> Refused:
     return gateway(403, _RESOURCE_ACCESS + "insufficient-scopes", "insufficient_scope", "no_scope_for_resource_path")
 
 
-def oauth_headers(correlation_id: str) -> dict[str, str]:
-    return {**_HEADERS, "Cerner-Correlation-ID": correlation_id}
-
-
-def refusal(refused: OAuthRefused, root: str, tenant: str, correlation_id: str, client_id: str | None) -> Answer:
-    """The JSON error of the token endpoint. The id at the end of `error_uri` is the correlation id of the headers."""
-    named = {"client": client_id, "tenant": tenant}
-    query = urlencode({name: value for name, value in named.items() if value})
-    uri = f"{root}/errors/{quote(_URN + refused.urn, safe='')}/instances/{correlation_id}?{query}"
-    return Answer(refused.status, encode({"error": refused.error, "error_uri": uri}), JSON, oauth_headers(correlation_id))
-
-
-def correlation_id(sent: str | None) -> str:
-    """The caller's correlation id if it is a UUID, a new one otherwise."""
-    try:
-        return str(uuid.UUID(sent)) if sent else str(uuid.uuid4())
-    except ValueError:
-        return str(uuid.uuid4())
-
-
-def _basic(authorization: str | None) -> tuple[str, str]:
-    scheme, _, encoded = (authorization or "").partition(" ")
-    if scheme.lower() != "basic":
-        raise OAuthRefused(*BAD_HEADER)
-    try:
-        client_id, separator, secret = base64.b64decode(encoded.strip(), validate=True).decode().partition(":")
-    except (binascii.Error, UnicodeDecodeError) as error:
-        raise OAuthRefused(*BAD_HEADER) from error
-    if not separator or not client_id:
-        raise OAuthRefused(*BAD_HEADER)
-    return client_id, secret
-
-
-def _unverified_subject(assertion: str) -> str:
-    """Whom an assertion claims to come from: only to find the keys that can prove it."""
-    payload = assertion.split(".")[1] if assertion.count(".") == 2 else ""
-    try:
-        claims = msgspec.json.decode(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
-    except (ValueError, binascii.Error, RecursionError):
-        return ""
-    subject = claims.get("sub") if isinstance(claims, dict) else None
-    return subject if isinstance(subject, str) else ""
+def another_patient() -> Refused:
+    """The edge's refusal of a call that names a patient whom the token is not for."""
+    return gateway(403, _RESOURCE_ACCESS + "insufficient-scopes", "insufficient_scope")

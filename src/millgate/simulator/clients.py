@@ -4,17 +4,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
+
+Persona = Literal["system", "provider", "patient"]
+USER_PERSONAS: tuple[Persona, ...] = ("provider", "patient")
 
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """One registered system app. A client with a JWKS signs assertions; one with a secret uses Basic; it may have both.
+    """One registered app. A client with a JWKS signs assertions; one with a secret uses Basic; it may have both.
 
-    `smart_version` is `v1` or `v2`: an app is registered for one of them. `resources` is the second, portal-side allow list (all if
-    None). `tenants` names the tenants where the app is enabled (all if None). `secret_is_ours`: the simulator made the secret up.
+    `persona`: one registration serves one persona. `smart_version` is `v1` or `v2`: an app is registered for one of them. `resources`
+    is the second, portal-side allow list (all if None). `tenants` names the tenants where the app is enabled (all if None).
+    `secret_is_ours`: the simulator made the secret up. An app of users has `redirect_uris`, which are compared exactly, and may have
+    a `launch_url`; a `public` one proves nothing; `offline` is the registered type of access.
     """
 
     client_id: str
@@ -24,6 +29,11 @@ class Client:
     resources: frozenset[str] | None = None
     tenants: frozenset[str] | None = None
     secret_is_ours: bool = False
+    persona: Persona = "system"
+    redirect_uris: tuple[str, ...] = ()
+    launch_url: str | None = None
+    public: bool = False
+    offline: bool = True
 
 
 def read_jwks(path: Path) -> dict[str, Any]:

@@ -1,17 +1,17 @@
-"""What the tenant says of itself: the CapabilityStatement of each surface and the smart-configuration of the secure one.
+"""What the tenant says of itself: the CapabilityStatement of each surface and the smart-configuration of the secure ones.
 
-Source: captures of 2026-05 (open) and 2026-08 (secure). Only what the simulator offers is listed: ten resource types, the grant
-`client_credentials`, system scopes. `batch` is listed as live, and as live it takes next to nothing. The addresses of the user flow
-stand there, as clients expect them, and answer that they are closed.
+Source: captures of 2026-05 (open) and 2026-08 (provider and patient host). Only what the simulator offers is listed: ten resource types
+and their scopes. `batch` is listed as live, and as live it takes next to nothing.
 """
 
 from __future__ import annotations
 
 from datetime import date
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from millgate.simulator import scopes
+from millgate.simulator.clients import Persona
 from millgate.simulator.search.rules import Parameter, SearchRule
 from millgate.simulator.search.table import RULES
 
@@ -19,6 +19,27 @@ _DESCRIPTION = "Oracle Health implementation of FHIR on top of Millennium"
 _OAUTH_URIS = "http://fhir-registry.smarthealthit.org/StructureDefinition/oauth-uris"
 _SECURITY_SERVICE = "http://terminology.hl7.org/CodeSystem/restful-security-service"
 _PROFILE = "protocols/oauth2/profiles/smart-v1"
+
+Surface = Literal["ehr", "open", "patient"]
+_EITHER_HOST = (
+    "authorize-post",
+    "launch-ehr",
+    "launch-standalone",
+    "client-public",
+    "client-confidential-asymmetric",
+    "client-confidential-symmetric",
+    "sso-openid-connect",
+    "context-banner",
+    "context-style",
+    "context-ehr-patient",
+    "permission-patient",
+    "permission-user",
+    "permission-offline",
+    "permission-online",
+    "permission-v1",
+    "permission-v2",
+)
+_OWN: dict[Persona, str] = {"provider": "context-ehr-encounter", "patient": "context-standalone-patient"}
 
 WRITES: dict[str, tuple[str, ...]] = {"Appointment": ("create", "patch"), "Slot": ("patch",)}
 
@@ -30,38 +51,48 @@ class Addresses:
         self.origin = origin
         self.fhir = f"{origin}/r4/{tenant}"
         self.open = f"{origin}/open/r4/{tenant}"
+        self.patient_fhir = f"{origin}/patient/r4/{tenant}"
         self.issuer = f"{origin}/tenants/{tenant}"
         self.token = f"{self.issuer}/hosts/{urlsplit(origin).netloc}/{_PROFILE}/token"
         self.legacy_token = f"{self.issuer}/{_PROFILE}/token"
         self.revoke = f"{self.legacy_token}/revoke"
-        self.authorize = f"{self.issuer}/{_PROFILE}/personas/provider/authorize"
-        self.manage = f"{self.issuer}/personas/provider/my-authorizations"
         self.introspect = f"{origin}/tokeninfo"
         self.jwks = f"{origin}/jwk"
 
+    def base(self, surface: Surface) -> str:
+        """The FHIR base of a surface."""
+        return {"ehr": self.fhir, "open": self.open, "patient": self.patient_fhir}[surface]
 
-def smart_configuration(addresses: Addresses) -> dict[str, Any]:
+    def authorize(self, persona: Persona) -> str:
+        return f"{self.issuer}/{_PROFILE}/personas/{persona}/authorize"
+
+    def manage(self, persona: Persona) -> str:
+        return f"{self.issuer}/personas/{persona}/my-authorizations"
+
+
+def smart_configuration(addresses: Addresses, host: Persona) -> dict[str, Any]:
+    """The smart-configuration of the provider or the patient host."""
     return {
         "issuer": addresses.issuer,
-        "authorization_endpoint": addresses.authorize,
+        "authorization_endpoint": addresses.authorize(host),
         "token_endpoint": addresses.token,
         "revocation_endpoint": addresses.revoke,
         "token_endpoint_auth_methods_supported": ["client_secret_basic", "private_key_jwt"],
         "token_endpoint_auth_signing_alg_values_supported": ["RS384", "ES384"],
         "jwks_uri": addresses.jwks,
-        "grant_types_supported": ["client_credentials"],
-        "scopes_supported": scopes.advertised(),
+        "grant_types_supported": ["authorization_code", "client_credentials"],
+        "scopes_supported": scopes.advertised(host),
         "response_types_supported": ["code"],
-        "management_endpoint": addresses.manage,
+        "management_endpoint": addresses.manage(host),
         "introspection_endpoint": addresses.introspect,
-        "capabilities": ["client-confidential-asymmetric", "client-confidential-symmetric", "permission-v1", "permission-v2"],
+        "capabilities": [*_EITHER_HOST, _OWN[host]],
         "code_challenge_methods_supported": ["S256"],
     }
 
 
-def capability_statement(addresses: Addresses, today: date, *, secure: bool) -> dict[str, Any]:
-    """The statement of the secure or the open surface. Its date is today's, whenever it is asked for."""
-    base = addresses.fhir if secure else addresses.open
+def capability_statement(addresses: Addresses, today: date, surface: Surface) -> dict[str, Any]:
+    """The statement of one surface. Its date is today's, whenever it is asked for."""
+    base = addresses.base(surface)
     return {
         "resourceType": "CapabilityStatement",
         "url": f"{base}/metadata",
@@ -81,20 +112,22 @@ def capability_statement(addresses: Addresses, today: date, *, secure: bool) -> 
             {
                 "mode": "server",
                 "documentation": _DESCRIPTION,
-                "security": _security(addresses) if secure else {"cors": True},
-                "resource": [_resource(rule, secure) for rule in RULES.values()],
+                "security": {"cors": True}
+                if surface == "open"
+                else _security(addresses, "patient" if surface == "patient" else "provider"),
+                "resource": [_resource(rule, writable=surface == "ehr") for rule in RULES.values()],
                 "interaction": [{"code": "batch", "documentation": "Implemented per the specification"}],
             }
         ],
     }
 
 
-def _security(addresses: Addresses) -> dict[str, Any]:
+def _security(addresses: Addresses, host: Persona) -> dict[str, Any]:
     uris = {
         "token": addresses.token,
         "revoke": addresses.revoke,
-        "authorize": addresses.authorize,
-        "manage": addresses.manage,
+        "authorize": addresses.authorize(host),
+        "manage": addresses.manage(host),
         "introspect": addresses.introspect,
     }
     return {
@@ -110,8 +143,8 @@ def _security(addresses: Addresses) -> dict[str, Any]:
     }
 
 
-def _resource(rule: SearchRule, secure: bool) -> dict[str, Any]:
-    writes = WRITES.get(rule.resource_type, ()) if secure else ()
+def _resource(rule: SearchRule, *, writable: bool) -> dict[str, Any]:
+    writes = WRITES.get(rule.resource_type, ()) if writable else ()
     resource: dict[str, Any] = {
         "type": rule.resource_type,
         "interaction": [{"code": code} for code in ("read", "search-type", *writes)],

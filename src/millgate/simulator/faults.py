@@ -34,7 +34,7 @@ Kind = Literal[
 ]
 # Kinds that do not strike a single call: they are asked for where they matter.
 _STANDING = frozenset({"broken_record", "token_life", "clock_skew", "capability"})
-Surface = Literal["ehr", "open", "authorization"]
+Surface = Literal["ehr", "open", "patient", "authorization"]
 _HTML = "text/html; charset=utf-8"
 
 

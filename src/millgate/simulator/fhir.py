@@ -1,4 +1,6 @@
-"""The FHIR surfaces of a tenant: the secure one, where every call but discovery needs a token, and the open one, which only reads.
+"""The FHIR surfaces of a tenant: the secure one and the patients', where every call but discovery needs a token, and the open one.
+
+Only the secure surface of staff and systems takes writes; portal users' tokens are good on the patients' surface, all others' elsewhere.
 
 Not known from public sources, chosen here: an interaction that the tenant does not offer is a 404 like an unknown resource type; an
 `If-Match` that is no entity tag counts as missing (412); a wrong media type of a body is a bare 415; the second, portal-side allow
@@ -13,7 +15,8 @@ from email.utils import format_datetime
 from millgate.simulator.answers import Answer, Refused, bad_request, conflict, fhir, not_found, outcome, unprocessable
 from millgate.simulator.authorization import Token, insufficient_scope
 from millgate.simulator.call import Call
-from millgate.simulator.discovery import Addresses, capability_statement, smart_configuration
+from millgate.simulator.clients import Persona
+from millgate.simulator.discovery import Addresses, Surface, capability_statement, smart_configuration
 from millgate.simulator.records import Record
 from millgate.simulator.scheduling.appointment_body import read_appointment
 from millgate.simulator.scheduling.appointment_patch import read_change
@@ -30,10 +33,10 @@ OPEN_CLIENT = "open"
 class FhirSurface:
     """One tenant as it is reached on one surface."""
 
-    def __init__(self, tenant: Tenant, call: Call, *, secure: bool) -> None:
-        self._tenant, self._call, self._secure = tenant, call, secure
+    def __init__(self, tenant: Tenant, call: Call, surface: Surface) -> None:
+        self._tenant, self._call, self._surface = tenant, call, surface
         self._addresses = Addresses(call.origin, tenant.tenant_id)
-        self._base = self._addresses.fhir if secure else self._addresses.open
+        self._base = self._addresses.base(surface)
         self._token: Token | None = None
 
     def answer(self, rest: tuple[str, ...]) -> Answer:
@@ -41,14 +44,17 @@ class FhirSurface:
         rest = rest[:-1] if rest and rest[-1] == "" else rest
         if rest == ("metadata",) and self._call.method == "GET":
             self._call.check_acceptable()
-            return fhir(200, capability_statement(self._addresses, self._tenant.today(self._call.now), secure=self._secure))
-        if rest == (".well-known", "smart-configuration") and self._secure and self._call.method == "GET":
-            answer = fhir(200, smart_configuration(self._addresses))
+            return fhir(200, capability_statement(self._addresses, self._tenant.today(self._call.now), self._surface))
+        if rest == (".well-known", "smart-configuration") and self._surface != "open" and self._call.method == "GET":
+            host: Persona = "patient" if self._surface == "patient" else "provider"
+            answer = fhir(200, smart_configuration(self._addresses, host))
             answer.content_type = "application/json"
             return answer
-        if self._secure:
+        if self._surface != "open":
             self._token = self._tenant.authorization.bearer(self._call.header("Authorization"))
             self._call.client = self._token.client.client_id
+            if (self._token.client.persona == "patient") is not (self._surface == "patient"):
+                raise insufficient_scope()
         self._call.check_acceptable()
         if not rest:
             return self._batch()
@@ -66,10 +72,10 @@ class FhirSurface:
         if method == "GET" and resource_id is not None:
             self._may(resource_type, "r")
             return self._read(resource_type, resource_id)
-        if self._secure and method == "POST" and resource_type == "Appointment" and resource_id is None:
+        if self._surface == "ehr" and method == "POST" and resource_type == "Appointment" and resource_id is None:
             self._may(resource_type, "c")
             return self._create_appointment()
-        if self._secure and method == "PATCH" and resource_type in ("Appointment", "Slot") and resource_id is not None:
+        if self._surface == "ehr" and method == "PATCH" and resource_type in ("Appointment", "Slot") and resource_id is not None:
             self._may(resource_type, "u")
             return self._patch(resource_type, resource_id)
         raise not_found()
@@ -134,7 +140,7 @@ class FhirSurface:
 
     def _batch(self) -> Answer:
         """A batch may only create Provenance, for which there is no endpoint here: every batch is refused."""
-        if not self._secure or self._call.method != "POST":
+        if self._surface != "ehr" or self._call.method != "POST":
             raise not_found()
         if self._call.media_type() not in _BODY_TYPES:
             raise Refused(Answer(415))

@@ -1,55 +1,119 @@
-"""The addresses of the authorization server: token, revoke, introspect, keys, and the user flow, which is closed.
+"""The addresses of the authorization server: authorize with its pages, token, revoke, introspect, keys, identity providers.
 
 Introspection is asked at an address without a tenant; the caller proves itself as a client of the tenant whose token it asks about.
-Revocation succeeds and does nothing: access tokens cannot be revoked, and there are no refresh tokens here.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
-from html import escape
-from typing import Any
 from urllib.parse import parse_qsl
 
-from joserfc.jwk import ECKey
-
 from millgate.simulator.answers import JSON, Answer, Refused, encode, not_found
-from millgate.simulator.authorization import WRONG_CREDENTIALS, OAuthRefused, TokenCall, correlation_id, oauth_headers, refusal
+from millgate.simulator.authorize_request import FlowRefused, read_request
 from millgate.simulator.call import Call
+from millgate.simulator.client_authentication import TokenCall, named_client
+from millgate.simulator.clients import USER_PERSONAS, Persona
 from millgate.simulator.discovery import Addresses
+from millgate.simulator.identity import openid_configuration, provider_id
+from millgate.simulator.oauth_errors import (
+    GRANT,
+    URN,
+    WRONG_CREDENTIALS,
+    OAuthRefused,
+    correlation_id,
+    oauth_headers,
+    refusal,
+    token_error,
+)
+from millgate.simulator.pages import error_page
+from millgate.simulator.sign_in import Where, refusal_of
 from millgate.simulator.tenant import Tenant
 
 _PROFILE = ("protocols", "oauth2", "profiles", "smart-v1")
 _FORM = "application/x-www-form-urlencoded"
-_HTML = "text/html; charset=utf-8"
+_NOBODY = "Sign-in"
 
 
 def tenant_answer(tenant: Tenant | None, tenant_id: str, call: Call, rest: Sequence[str]) -> Answer:
     """The answer to an address below `/tenants/<tenant>/`."""
     if rest[:1] == ("hosts",) and len(rest) > 2:
         rest = rest[2:]
-    if tuple(rest) == (*_PROFILE, "token"):
-        return _token(tenant, tenant_id, call)
-    if tuple(rest) == (*_PROFILE, "token", "revoke"):
-        return _revoke(tenant, tenant_id, call)
-    if tuple(rest[-1:]) in (("authorize",), ("my-authorizations",)) and call.method in ("GET", "POST"):
-        return _closed(tenant_id)
+    match tuple(rest):
+        case ("protocols", "oauth2", "profiles", "smart-v1", "token"):
+            return _token(tenant, tenant_id, call)
+        case ("protocols", "oauth2", "profiles", "smart-v1", "token", "revoke"):
+            return _revoke(tenant, tenant_id, call)
+        case ("protocols", "oauth2", "profiles", "smart-v1", "personas", persona, "authorize", *below):
+            return _authorize(tenant, tenant_id, call, persona, below)
+        case ("oidc", "idsps", provider, ".well-known", "openid-configuration") if call.method == "GET" and tenant is not None:
+            return _identity_provider(tenant_id, call, provider)
+        case ("personas", _, "my-authorizations") if call.method in ("GET", "POST"):
+            house = tenant.name if tenant is not None else _NOBODY
+            return error_page(house, f"{URN}{GRANT}denied-by-server", correlation_id(None), 403)
     raise not_found()
 
 
 def form_of(call: Call) -> Mapping[str, str]:
     """The fields of a form body; of a repeated one the first counts, and a body of another media type has none."""
-    if call.media_type() != _FORM:
-        return {}
     fields: dict[str, str] = {}
-    try:
-        pairs = parse_qsl(call.body.decode(), keep_blank_values=True, max_num_fields=50)
-    except (UnicodeDecodeError, ValueError):
-        return {}
-    for name, value in pairs:
+    for name, value in _form_pairs(call):
         fields.setdefault(name, value)
     return fields
+
+
+def _form_pairs(call: Call) -> list[tuple[str, str]]:
+    if call.media_type() != _FORM:
+        return []
+    try:
+        return parse_qsl(call.body.decode(), keep_blank_values=True, max_num_fields=50)
+    except (UnicodeDecodeError, ValueError):
+        return []
+
+
+# --- the user flow
+
+
+def _authorize(tenant: Tenant | None, tenant_id: str, call: Call, persona: str, below: Sequence[str]) -> Answer:
+    """`authorize` itself, and below it the steps of a flow: `<flow>` shows where it stands, `<flow>/<step>` takes a form."""
+    if call.method not in ("GET", "POST") or len(below) > 2:
+        raise not_found()
+    known: Persona | None = next((each for each in USER_PERSONAS if each == persona), None)
+    if known is None:
+        raise not_found()
+    authorize = f"{call.origin}/tenants/{tenant_id}/{'/'.join(_PROFILE)}/personas/{known}/authorize"
+    where = Where(call.origin, authorize, known, correlation_id(call.header("Cerner-Correlation-ID")))
+    try:
+        if tenant is None:
+            raise FlowRefused(GRANT + "unknown-tenant")
+        if not below:
+            return _begin(tenant, call, where)
+        if len(below) == 1 or call.method == "GET":
+            return tenant.sign_in.show(below[0], where)
+        return tenant.sign_in.submit(below[0], below[1], form_of(call), where)
+    except FlowRefused as refused:
+        return refusal_of(refused, tenant_id, tenant.name if tenant is not None else _NOBODY, where)
+
+
+def _begin(tenant: Tenant, call: Call, where: Where) -> Answer:
+    try:
+        pairs = (
+            parse_qsl(call.raw_query, keep_blank_values=True, max_num_fields=50) if call.method == "GET" else _form_pairs(call)
+        )
+    except ValueError as error:
+        raise FlowRefused(GRANT + "unknown-client") from error
+    call.client = dict(pairs).get("client_id")
+    request = read_request(tenant.registry, where.persona, Addresses(call.origin, tenant.tenant_id), pairs)
+    return tenant.sign_in.start(request, where)
+
+
+def _identity_provider(tenant_id: str, call: Call, provider: str) -> Answer:
+    persona = next((each for each in USER_PERSONAS if provider_id(tenant_id, each) == provider), None)
+    if persona is None:
+        raise not_found()
+    return Answer(200, encode(openid_configuration(call.origin, tenant_id, persona)), JSON)
+
+
+# --- the token endpoint
 
 
 def _token(tenant: Tenant | None, tenant_id: str, call: Call) -> Answer:
@@ -58,23 +122,31 @@ def _token(tenant: Tenant | None, tenant_id: str, call: Call) -> Answer:
         return Answer(200, headers=oauth_headers(correlation))
     if call.method != "POST":
         raise Refused(Answer(405, headers={**oauth_headers(correlation), "Allow": "OPTIONS, POST"}))
-    addresses = Addresses(call.origin, tenant_id)
+    token_call = _token_call(tenant_id, call, correlation)
     if tenant is None:
-        unknown = OAuthRefused("invalid_request", "oauth2:grant:unknown-tenant")
+        brought_code = token_call.form.get("grant_type") == "authorization_code"
+        unknown = (
+            token_error("code:tenant-invalid") if brought_code else OAuthRefused("invalid_request", GRANT + "unknown-tenant")
+        )
         return refusal(unknown, call.origin, tenant_id, correlation, None)
-    form = form_of(call)
-    audiences = frozenset({addresses.token, addresses.legacy_token, call.origin + call.path})
-    token_call = TokenCall(form, call.header("Authorization"), call.origin, audiences, correlation)
-    call.client = tenant.authorization.named_client(token_call)
+    call.client = named_client(token_call)
     return tenant.authorization.token(token_call)
+
+
+def _token_call(tenant_id: str, call: Call, correlation: str) -> TokenCall:
+    addresses = Addresses(call.origin, tenant_id)
+    audiences = frozenset({addresses.token, addresses.legacy_token, call.origin + call.path})
+    return TokenCall(form_of(call), call.header("Authorization"), call.origin, audiences, correlation)
 
 
 def _revoke(tenant: Tenant | None, tenant_id: str, call: Call) -> Answer:
     correlation = correlation_id(call.header("Cerner-Correlation-ID"))
+    token_call = _token_call(tenant_id, call, correlation)
     try:
         if tenant is None or call.method != "POST":
-            raise OAuthRefused("invalid_request", "oauth2:grant:invalid-request")
-        tenant.authorization.by_basic(call.header("Authorization"))
+            raise OAuthRefused("invalid_request", GRANT + "invalid-request")
+        call.client = named_client(token_call)
+        tenant.authorization.revoke(token_call)
     except OAuthRefused as refused:
         return refusal(refused, call.origin, tenant_id, correlation, None)
     return Answer(200, headers=oauth_headers(correlation))
@@ -85,36 +157,9 @@ def introspect(tenants: Mapping[str, Tenant], call: Call) -> Answer:
     value, authorization = form_of(call).get("token", ""), call.header("Authorization")
     for tenant in tenants.values():
         token = tenant.authorization.find(value)
-        if token is not None and _is_client(tenant, authorization):
+        if token is not None and tenant.authorization.is_client(authorization):
             return tenant.authorization.introspect(token)
-    if any(_is_client(tenant, authorization) for tenant in tenants.values()):
+    if any(tenant.authorization.is_client(authorization) for tenant in tenants.values()):
         return Answer(200, encode({"active": False}), JSON, {"Cache-Control": "no-store"})
     wrong = OAuthRefused(*WRONG_CREDENTIALS)
     return refusal(wrong, call.origin, "", correlation_id(call.header("Cerner-Correlation-ID")), None)
-
-
-def _is_client(tenant: Tenant, authorization: str | None) -> bool:
-    try:
-        tenant.authorization.by_basic(authorization)
-    except OAuthRefused:
-        return False
-    return True
-
-
-def _closed(tenant_id: str) -> Answer:
-    page = f"<html><body><h1>denied-by-server</h1><p>Tenant {escape(tenant_id)} has no user sign-in here.</p></body></html>"
-    return Answer(403, page.encode(), _HTML)
-
-
-def signing_keys(now: datetime) -> list[ECKey]:
-    """New public signing keys named like live ones. Nothing is signed with them: access tokens here are opaque."""
-    stamp = now.strftime("%Y-%m-%dT%H:%M:%S.") + f"{now.microsecond // 1000:03d}"
-    return [
-        ECKey.generate_key(curve, {"kid": f"{stamp}.ec.{name}"}, private=False)
-        for curve, name in (("P-256", "es256"), ("P-384", "es384"))
-    ]
-
-
-def key_set(keys: Sequence[ECKey]) -> Answer:
-    shown: list[dict[str, Any]] = [dict(key.as_dict(private=False)) for key in keys]
-    return Answer(200, encode({"keys": shown}), JSON)

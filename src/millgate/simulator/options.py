@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
+from urllib.parse import urlsplit
 
-from millgate.simulator.clients import Client, read_jwks
+from millgate.simulator.clients import Client, Persona, read_jwks
 from millgate.simulator.rate_limit import Rate, read_rate
 
 SECRET_VARIABLE = "MILLGATE_SIMULATOR_CLIENT_SECRET"  # noqa: S105 - the name of a variable
@@ -28,7 +29,8 @@ class Options:
 
     `tenants` holds `ID`, `NAME` or `ID=NAME` for each tenant; empty: one, with an id from the seed. `clients` without secret and keys
     get a secret of their own in each tenant; empty: one client a tenant with an id from the seed. `public_url` is the address that
-    links and discovery show instead of the one that the caller used. `index_directory` keeps the patient indexes on disk.
+    links and discovery show instead of the one that the caller used. `index_directory` keeps the patient indexes on disk. With
+    `redirect_uris` and no client of users there is one for each persona of users, made after `user_client`.
     """
 
     host: str = "127.0.0.1"
@@ -43,6 +45,8 @@ class Options:
     until_stdin_closes: bool = False
     json: bool = False
     rate_limit: Rate | None = None
+    redirect_uris: tuple[str, ...] = ()
+    user_client: Client = field(default=Client(""), repr=False)
 
 
 def parser(prog: str = "python -m millgate.simulator") -> argparse.ArgumentParser:
@@ -61,6 +65,24 @@ def parser(prog: str = "python -m millgate.simulator") -> argparse.ArgumentParse
         "--tenant", action="append", default=[], metavar="NAME|ID|ID=NAME", help="a tenant to serve; may be repeated"
     )
     parse.add_argument("--client", action="append", default=[], metavar="ID", help="a registered client; may be repeated")
+    parse.add_argument(
+        "--provider-client", action="append", default=[], metavar="ID", help="a client that staff sign in to; may be repeated"
+    )
+    parse.add_argument(
+        "--patient-client", action="append", default=[], metavar="ID", help="a client that patients sign in to; may be repeated"
+    )
+    parse.add_argument(
+        "--redirect-uri",
+        action="append",
+        default=[],
+        metavar="URL",
+        help="where clients of users take their answer; may be repeated. Without --provider-client and --patient-client: one of each",
+    )
+    parse.add_argument("--launch-url", metavar="URL", help="where clients of users are opened from the chart")
+    parse.add_argument(
+        "--client-access", choices=("online", "offline"), default="offline", help="type of access of clients of users"
+    )
+    parse.add_argument("--public-clients", action="store_true", help="clients of users have no secret")
     parse.add_argument(
         "--client-secret-stdin",
         action="store_true",
@@ -91,7 +113,8 @@ def read_options(arguments: Sequence[str]) -> Options:
     parse = parser()
     given = parse.parse_args(arguments)
     try:
-        clients = _clients(given)
+        user_client = _user_client(given)
+        clients = (*_clients(given), *_user_clients(given, user_client))
         rate_limit = read_rate(given.rate_limit) if given.rate_limit is not None else None
     except ValueError as error:
         parse.error(str(error))
@@ -110,7 +133,36 @@ def read_options(arguments: Sequence[str]) -> Options:
         until_stdin_closes=given.until_stdin_closes,
         json=given.json,
         rate_limit=rate_limit,
+        redirect_uris=tuple(given.redirect_uri),
+        user_client=user_client,
     )
+
+
+def _user_client(given: argparse.Namespace) -> Client:
+    """What all clients of users that the options name have in common."""
+    for address in (*given.redirect_uri, *([given.launch_url] if given.launch_url else [])):
+        parts = urlsplit(address)
+        if not parts.scheme or not (parts.netloc or parts.path) or parts.fragment:
+            raise ValueError(f"{address} is not an absolute address")
+    if not given.redirect_uri and (given.provider_client or given.patient_client or given.launch_url):
+        raise ValueError("clients of users need a --redirect-uri")
+    return Client(
+        "",
+        smart_version=given.client_smart_version,
+        resources=frozenset(given.client_resources.split(",")) if given.client_resources else None,
+        redirect_uris=tuple(dict.fromkeys(given.redirect_uri)),
+        launch_url=given.launch_url,
+        public=given.public_clients,
+        offline=given.client_access == "offline",
+    )
+
+
+def _user_clients(given: argparse.Namespace, model: Client) -> list[Client]:
+    named: dict[Persona, list[str]] = {"provider": given.provider_client, "patient": given.patient_client}
+    ids = [client_id for persona_ids in named.values() for client_id in dict.fromkeys(persona_ids)]
+    if len({*ids, *given.client}) < len(ids) + len(set(given.client)):
+        raise ValueError("one registration serves one persona: a client id stands twice")
+    return [replace(model, client_id=i, persona=persona) for persona, ids in named.items() for i in dict.fromkeys(ids)]
 
 
 def _clients(given: argparse.Namespace) -> tuple[Client, ...]:

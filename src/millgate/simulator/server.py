@@ -26,7 +26,8 @@ from aiohttp import web
 
 from millgate.simulator.answers import encode
 from millgate.simulator.app import Simulator
-from millgate.simulator.clients import Client
+from millgate.simulator.authorization import Shared
+from millgate.simulator.clients import USER_PERSONAS, Client, Persona
 from millgate.simulator.faults import FaultDial
 from millgate.simulator.options import Options, read_options
 from millgate.simulator.rate_limit import RateLimits
@@ -81,7 +82,7 @@ def build(options: Options, clock: Clock, make_hospital: MakeHospital) -> Simula
         """The time that the server believes it is."""
         return clock() + faults.skew_s()
 
-    tenants = []
+    tenants, shared = [], Shared.new(shown_time)
     for number, given in enumerate(options.tenants or (None,)):
         seed = options.seed + number
         tenant_id, name = tenant_identity(given, seed)
@@ -98,16 +99,18 @@ def build(options: Options, clock: Clock, make_hospital: MakeHospital) -> Simula
             Tenant(
                 hospital,
                 name=hospital.name,
-                clients=_clients(options.clients, tenant_id, seed),
+                clients=_clients(options, tenant_id, seed),
                 clock=shown_time,
                 today=today,
                 fixed_today=options.today is not None,
+                shared=shared,
+                elsewhere=[client.client_id for client in options.clients],
             )
         )
     if len({tenant.tenant_id for tenant in tenants}) < len(tenants):
         raise ValueError("two tenants have the same id")
     limits = RateLimits(clock, options.rate_limit)
-    return Simulator(tenants, faults=faults, rate_limits=limits, token_lives=TokenLives(clock), clock=shown_time)
+    return Simulator(tenants, faults=faults, rate_limits=limits, token_lives=TokenLives(clock), clock=shown_time, shared=shared)
 
 
 def _seeded_hospital(**arguments: Any) -> Hospital:
@@ -117,15 +120,24 @@ def _seeded_hospital(**arguments: Any) -> Hospital:
     return hospital
 
 
-def _clients(registered: Sequence[Client], tenant_id: str, seed: int) -> list[Client]:
-    """The clients enabled in a tenant. One that has neither secret nor keys gets a secret that only this tenant knows.
+def _clients(options: Options, tenant_id: str, seed: int) -> list[Client]:
+    """The clients enabled in a tenant, system apps first. One that has to prove itself and cannot gets a secret that only this tenant knows.
 
-    Only such a secret is ever reported: whoever gave one knows it.
+    Only such a secret is ever reported: whoever gave one knows it. Without a system app there is one with an id from the seed; with
+    redirect addresses and no app of users there is one for each persona of theirs.
     """
     dice = random.Random(f"client:{tenant_id}:{seed}")
-    default = Client(str(uuid.UUID(int=dice.getrandbits(128), version=4)))
-    enabled = [client for client in registered or (default,) if client.tenants is None or tenant_id in client.tenants]
-    return [c if c.secret or c.jwks else replace(c, secret=secrets.token_urlsafe(32), secret_is_ours=True) for c in enabled]
+    default: dict[Persona, str] = {p: str(uuid.UUID(int=dice.getrandbits(128), version=4)) for p in ("system", *USER_PERSONAS)}
+    registered = [client for client in options.clients if client.persona == "system"] or [Client(default["system"])]
+    of_users = [client for client in options.clients if client.persona != "system"]
+    if options.redirect_uris and not of_users:
+        of_users = [replace(options.user_client, client_id=default[persona], persona=persona) for persona in USER_PERSONAS]
+    enabled = [c for c in (*registered, *of_users) if c.tenants is None or tenant_id in c.tenants]
+    return [c if c.secret or c.jwks or c.public else _with_secret(c) for c in enabled]
+
+
+def _with_secret(client: Client) -> Client:
+    return replace(client, secret=secrets.token_urlsafe(32), secret_is_ours=True)
 
 
 def _url(host: str, runner: web.ServerRunner) -> str:
@@ -142,9 +154,11 @@ def _report(url: str, simulator: Simulator) -> dict[str, Any]:
                 "tenant": tenant.tenant_id,
                 "fhir_base": f"{url}/r4/{tenant.tenant_id}",
                 "open_base": f"{url}/open/r4/{tenant.tenant_id}",
-                "client_id": tenant.clients[0].client_id if tenant.clients else None,
-                "client_secret": _shown_secret(tenant.clients[0]) if tenant.clients else None,
+                "patient_fhir_base": f"{url}/patient/r4/{tenant.tenant_id}",
+                "chart": f"{url}/ehr/{tenant.tenant_id}/launch",
+                **_system_client(tenant),
                 "clients": [_client_report(client) for client in tenant.clients],
+                "users": [user.shown() for user in tenant.users],
                 "name": tenant.name,
                 "time_zone": tenant.hospital.time_zone,
                 "service_types": tenant.hospital.service_types(),
@@ -155,14 +169,30 @@ def _report(url: str, simulator: Simulator) -> dict[str, Any]:
     }
 
 
+def _system_client(tenant: Tenant) -> dict[str, str | None]:
+    """The tenant's first system app, as `client_id` and `client_secret`."""
+    client = next((client for client in tenant.clients if client.persona == "system"), None)
+    if client is None:
+        return {"client_id": None, "client_secret": None}
+    return {"client_id": client.client_id, "client_secret": _shown_secret(client)}
+
+
 def _shown_secret(client: Client) -> str | None:
     return client.secret if client.secret_is_ours else None
 
 
 def _client_report(client: Client) -> dict[str, Any]:
+    of_users = {
+        "redirect_uris": list(client.redirect_uris),
+        "launch_url": client.launch_url,
+        "public": client.public,
+        "access": "offline" if client.offline else "online",
+    }
     return {
+        "persona": client.persona,
         "client_id": client.client_id,
         "client_secret": _shown_secret(client),
+        **(of_users if client.persona != "system" else {"redirect_uris": []}),
         "smart_version": client.smart_version,
         "signs_assertions": client.jwks is not None,
     }
@@ -213,7 +243,9 @@ def _readable(report: dict[str, Any]) -> str:
             f"    tenant  {tenant['tenant']}",
             f"    secure  {tenant['fhir_base']}",
             f"    open    {tenant['open_base']}",
-            *(f"    client  {client['client_id']}  secret {client['client_secret']}" for client in tenant["clients"]),
+            *(f"    client  {c['client_id']}  secret {c['client_secret']}  ({c['persona']})" for c in tenant["clients"]),
+            *(f"    user    {u['username']}  password {u['password']}  {u['name']} ({u['persona']})" for u in tenant["users"]),
+            *([f"    chart   {tenant['chart']}"] if tenant["users"] else []),
         ]
     return "\n".join(lines)
 

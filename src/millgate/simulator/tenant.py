@@ -1,4 +1,4 @@
-"""One tenant: its hospital, its records as they stand, its clients and tokens. Two tenants share nothing."""
+"""One tenant: its hospital, its records as they stand, its clients, users and tokens. Of these two tenants share nothing."""
 
 from __future__ import annotations
 
@@ -6,16 +6,20 @@ import hashlib
 import random
 import re
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, date, datetime
 from typing import Any
 
-from millgate.simulator.authorization import AuthorizationServer
+from millgate.simulator.authorization import AuthorizationServer, Shared
+from millgate.simulator.authorize_request import AuthorizeRequest, Registry
 from millgate.simulator.clients import Client
+from millgate.simulator.launches import Launches
 from millgate.simulator.records import Hospital, Records
 from millgate.simulator.scheduling.calendar import Calendar
 from millgate.simulator.search.engine import Search
 from millgate.simulator.search.paging import PageMemory
+from millgate.simulator.sign_in import SignIn
+from millgate.simulator.users import seeded_users
 
 _TENANT_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|[A-Za-z0-9_-]{32}")
 TIME_ZONES = ("America/Chicago", "America/New_York", "America/Denver", "America/Los_Angeles")
@@ -33,6 +37,8 @@ class Tenant:
         clock: Callable[[], float],
         today: date,
         fixed_today: bool,
+        shared: Shared,
+        elsewhere: Iterable[str] = (),
     ) -> None:
         self.hospital = hospital
         self.tenant_id = hospital.tenant
@@ -40,9 +46,26 @@ class Tenant:
         self.clients = tuple(clients)
         self._today = today if fixed_today else None
         self.records = Records(hospital, today)
-        self.authorization = AuthorizationServer(self.tenant_id, clients, clock)
+        self.users = seeded_users(hospital, {client.persona for client in clients}, today)
+        self.authorization = AuthorizationServer(self.tenant_id, clients, clock, shared)
+        self.launches = Launches(clock)
+        self.registry = Registry(self.tenant_id, self.clients, frozenset(elsewhere), self.launches, shared.demands)
+        self.sign_in = SignIn(
+            tenant=self.tenant_id,
+            house=name,
+            users=self.users,
+            records=self.records,
+            grants=self.authorization.grants,
+            codes=shared.codes,
+            spend_launch=self._spend_launch,
+            clock=clock,
+        )
         self.search = Search(self.records, PageMemory())
         self.calendar = Calendar(self.records, lambda: datetime.fromtimestamp(clock(), UTC))
+
+    def _spend_launch(self, request: AuthorizeRequest) -> bool:
+        """Use up the launch of a request, if it came with one; whether it may go on."""
+        return request.launch is None or self.launches.spend(request.launch)
 
     def today(self, now: datetime) -> date:
         return self._today or now.date()

@@ -109,7 +109,7 @@ class Wire:
 
     def _effect(self, call: Call) -> Answer:
         """What the simulator itself answers. HEAD is a GET whose body stays behind; OPTIONS on FHIR is a CORS preflight."""
-        if call.method == "OPTIONS" and call.surface in ("ehr", "open"):
+        if call.method == "OPTIONS" and call.surface in ("ehr", "open", "patient"):
             return Answer(200)
         if call.method != "HEAD":
             return self._simulator.answer(call)
@@ -192,7 +192,7 @@ def _target(call: Call) -> Target:
 
 
 def _common_headers(call: Call, elapsed_s: float) -> dict[str, str]:
-    if call.surface not in ("ehr", "open"):
+    if call.surface not in ("ehr", "open", "patient"):
         return {}
     headers = {
         "X-Request-Id": call.request_id,
