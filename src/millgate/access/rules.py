@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Final
 
@@ -42,6 +42,24 @@ def _context(scopes: tuple[str, ...], persona: Persona, resource_type: str, inte
     """The first context in which these scopes cover the call. Remembered: a session asks the same things again and again."""
     held = ScopeSet.parse(scopes)
     return next((one for one in CONTEXTS_OF[persona] if held.covers(one, resource_type, interaction, dict(query))), None)
+
+
+def held_patient(session: Session, context: str) -> str | None:
+    """The one patient that a call is held to, or None where it is held to none; `context` is what `require` answered.
+
+    NeedAccess `patient_out_of_context` where the call is held to one patient and the session has none.
+    """
+    if session.persona != "patient" and context != "patient":
+        return None
+    if session.patient_id is None:
+        raise NeedAccess("patient_out_of_context", "The session is held to one patient, and it has none in context.")
+    return session.patient_id
+
+
+def is_only_about(patients: Sequence[str], patient_id: str, *, scoped: bool) -> bool:
+    """Whether a resource may be shown to somebody held to this patient: it names no other patient, and (`scoped`: a resource of a
+    patient's chart) this one."""
+    return set(patients) == {patient_id} if scoped else set(patients) <= {patient_id}
 
 
 def allow_patient(session: Session, patient_id: str, context: str | None = None) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from time import monotonic
 from typing import Generic, Protocol, TypeVar
@@ -13,10 +13,13 @@ from millgate.access.connection import Connection
 from millgate.access.parties import Client, Persona, Registration, Session, Tenant
 from millgate.access.rules import CONTEXTS_OF
 from millgate.access.scopes import ScopeSet, expand, granted, of_form, translate
-from millgate.errors import FieldProblem, FixRequest, NeedAccess, NotOffered
+from millgate.errors import FieldProblem, FixRequest, NeedAccess
 from millgate.flow.pathway import Pathway
 
 Held = TypeVar("Held")
+
+# Scopes of a person's launch that are no data scopes. Source: SMART App Launch 2.2 §3.0, Millennium fact sheet §2.3.
+LAUNCH_WORDS = ("openid", "fhirUser", "profile", "launch", "launch/patient", "online_access", "offline_access")
 
 # How long another gateway's word (a session ended, a client revoked) may take to be heard here.
 REMEMBERED_S = 2.0
@@ -100,9 +103,7 @@ class Authenticator:
             raise NeedAccess(
                 "tenant_not_allowed", f"This client may not use the tenant {tenant!r}; ask the operator to allow it."
             )
-        if persona != "system":
-            raise NotOffered("not_offered_by_tenant", "Only the system persona can be used as yet.")
-        wish = None if scopes is None else _read(scopes, persona)
+        wish = None if scopes is None else read_scopes(scopes, persona)
         connection, allowed, wanted = await self._ask(client, tenant, persona, wish)
         grant = await self._pathway.authorize(connection)
         held = granted(allowed, grant.scopes).scopes
@@ -130,24 +131,25 @@ class Authenticator:
 
     async def tenant_of(self, session: Session) -> Tenant:
         """The session's tenant as it is now, or was two seconds ago."""
-        return (await self._parties_of(session.tenant, session.persona))[0]
+        return (await self.parties_of(session.tenant, session.persona))[0]
 
     async def connection_of(self, session: Session) -> Connection:
         """The tenant, the registration and the scopes with which a session's calls go to the source."""
-        tenant, registration = await self._parties_of(session.tenant, session.persona)
+        tenant, registration = await self.parties_of(session.tenant, session.persona)
         supported = (await self._pathway.discover(tenant.fhir_base)).scopes_supported
         advertised = of_form(supported, registration.scope_form)
-        return self._connect(tenant, registration, ScopeSet.parse(session.scopes), advertised)
+        connection = self._connect(tenant, registration, ScopeSet.parse(session.scopes), advertised)
+        return connection if session.persona == "system" else replace(connection, session_id=session.id)
 
     async def _ask(
         self, client: Client, tenant_name: str, persona: Persona, wish: ScopeSet | None
     ) -> tuple[Connection, ScopeSet, ScopeSet]:
         """The connection to ask for a grant with, what of the wish client and tenant allow, and the wish itself."""
-        tenant, registration = await self._parties_of(tenant_name, persona)
+        tenant, registration = await self.parties_of(tenant_name, persona)
         supported = (await self._pathway.discover(tenant.fhir_base)).scopes_supported
         advertised = of_form(supported, registration.scope_form)
         ceiling = ScopeSet.parse(client.scopes)
-        wanted = expand(_of_persona(ceiling, persona) if wish is None else wish, advertised)
+        wanted = expand(of_persona(ceiling, persona) if wish is None else wish, advertised)
         allowed = wanted.intersect(ceiling)
         if not allowed:
             raise NeedAccess(
@@ -156,7 +158,11 @@ class Authenticator:
             )
         return self._connect(tenant, registration, allowed, advertised), allowed, wanted
 
-    async def _parties_of(self, tenant_name: str, persona: Persona) -> tuple[Tenant, Registration]:
+    async def parties_of(self, tenant_name: str, persona: Persona) -> tuple[Tenant, Registration]:
+        """The tenant, with the base that this persona's calls go to, and the gateway's registration there for the persona.
+
+        Raises NeedAccess("tenant_not_allowed") where there is none.
+        """
         known = self._parties.get(f"{persona}/{tenant_name}")
         if known is None:
             tenant = await self._tenants.get(tenant_name)
@@ -166,7 +172,7 @@ class Authenticator:
                     "tenant_not_allowed",
                     f"The tenant {tenant_name!r} has no registration for the {persona} persona; the operator adds one.",
                 )
-            known = (tenant, registration)
+            known = (replace(tenant, fhir_base=registration.fhir_base or tenant.fhir_base), registration)
             self._parties.put(f"{persona}/{tenant_name}", known)
         return known
 
@@ -198,17 +204,19 @@ class _Memory(Generic[Held]):
         self._held.pop(key, None)
 
 
-def _of_persona(ceiling: ScopeSet, persona: Persona) -> ScopeSet:
+def of_persona(ceiling: ScopeSet, persona: Persona) -> ScopeSet:
+    """What of a client's ceiling is for this persona."""
     contexts = CONTEXTS_OF[persona]
     return ScopeSet(frozenset(atom for atom in ceiling.atoms if atom.context in contexts))
 
 
-def _read(scopes: Sequence[str], persona: Persona) -> ScopeSet:
+def read_scopes(scopes: Sequence[str], persona: Persona) -> ScopeSet:
     """The scopes that were asked for. Raises FixRequest("invalid_request") naming all that cannot be read, or are another persona's.
 
-    A system session holds `system/` scopes only, and none of the words of a user's launch.
+    A system session holds `system/` scopes only, and none of the words of a person's launch.
     """
     contexts = CONTEXTS_OF[persona]
+    words = () if persona == "system" else LAUNCH_WORDS
     asked = ScopeSet()
     problems: list[FieldProblem] = []
     try:
@@ -222,7 +230,7 @@ def _read(scopes: Sequence[str], persona: Persona) -> ScopeSet:
             f"{scope[:80]!r} is not a scope of the {persona} persona ({'/, '.join(contexts)}/)",
         )
         for number, scope in enumerate(scopes)
-        if scope.split("/")[0] not in contexts
+        if scope.split("/")[0] not in contexts and scope not in words
     ]
     if problems:
         raise FixRequest(

@@ -25,6 +25,18 @@ class Discovery(Protocol):
     @property
     def scopes_supported(self) -> tuple[str, ...]: ...
 
+    @property
+    def authorization_endpoint(self) -> str | None: ...
+
+    @property
+    def token_endpoint(self) -> str | None: ...
+
+    @property
+    def revocation_endpoint(self) -> str | None: ...
+
+    @property
+    def issuer(self) -> str | None: ...
+
 
 class Pathway(Protocol):
     """One way to a source. Each call raises only GatewayError; each result names the exchanges it took."""

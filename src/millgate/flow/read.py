@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
 from typing import Literal, get_args
@@ -15,12 +15,12 @@ import msgspec
 
 from millgate.access.connection import Connection
 from millgate.access.parties import Session, Tenant
-from millgate.access.rules import allow_patient, allowed, require
+from millgate.access.rules import allow_patient, allowed, held_patient, is_only_about, require
 from millgate.canonical import json
 from millgate.canonical.exchange import Call, Query, Resource
 from millgate.canonical.patients import patients_of
 from millgate.canonical.references import reference_id
-from millgate.errors import CallOperator, FixRequest, GatewayError
+from millgate.errors import CallOperator, FixRequest, GatewayError, NeedAccess
 from millgate.flow.authenticate import Authenticator
 from millgate.flow.cursor import Cursors, Holder, Place, same_filters
 from millgate.flow.pathway import Pathway
@@ -107,13 +107,14 @@ class Reader:
     async def page(self, session: Session, request: ListRequest) -> Answer:
         """One page of a list. Raises GatewayError as the contract's error table says."""
         declaration = request.declaration
+        request = _confined(session, request)
         tenant = await self._authenticator.tenant_of(session)
         holder = Holder(tenant.name, tenant.fhir_base, session.client_id, declaration.name, session.patient_id)
         place = self._place(request, holder)
-        _check_rights(session, declaration, place.filters)
+        held = held_patient(session, _check_rights(session, declaration, place.filters))
         filters = tuple(sorted(place.filters.items()))
         key = (*_realm(session, tenant, declaration), request.form, place.link, place.seen, place.limit, filters)
-        page, calls, origin = await self._held_or_fetched(key, request, lambda: self._fetch_page(session, request, place))
+        page, calls, origin = await self._held_or_fetched(key, request, lambda: self._fetch_page(session, request, place, held))
         stop = place.offset + (request.limit or place.limit)
         body = self._list_body(page, request, place, stop, holder)
         answer = _answer(page, body, origin, calls)
@@ -125,13 +126,12 @@ class Reader:
         """One object. Raises GatewayError("not_found") if the source has none of that id, or hides it."""
         declaration = request.declaration
         context = require(session, declaration.resource_type, "r")
+        held = held_patient(session, context)
+        if declaration.name == "patient":
+            allow_patient(session, request.id, context)
         tenant = await self._authenticator.tenant_of(session)
         key = (*_realm(session, tenant, declaration), request.form, "one", request.id)
-        page, calls, origin = await self._held_or_fetched(key, request, lambda: self._fetch_one(session, request))
-        patients = page.patients[0]
-        if declaration.patient_scoped:
-            for patient_id in patients or ("",):
-                allow_patient(session, patient_id, context)
+        page, calls, origin = await self._held_or_fetched(key, request, lambda: self._fetch_one(session, request, held))
         return _answer(page, _one_body(page, request.form), origin, calls)
 
     def forget(self, tenant: str, objects: Sequence[str]) -> None:
@@ -191,7 +191,7 @@ class Reader:
         if self._under_way.get(key) is shared:
             del self._under_way[key]
 
-    async def _fetch_page(self, session: Session, request: ListRequest, place: Place) -> Fetched:
+    async def _fetch_page(self, session: Session, request: ListRequest, place: Place, held: str | None) -> Fetched:
         declaration = request.declaration
         connection = await self._authenticator.connection_of(session)
         if place.link is not None:
@@ -200,18 +200,27 @@ class Reader:
             filters = await self._bookable.complete(session.tenant, declaration, place.filters)
             query = Query(declaration.resource_type, filters, place.limit, _includes(session, declaration))
             page = await self._pathway.search(connection, query)
-        written = [_Written.of(resource) for resource in page.resources]
-        beside = [_Written.of(resource) for resource in page.included]
+        shown, withheld = _visible(held, page.resources, scoped=declaration.patient_scoped)
+        written = [_Written.of(resource) for resource in shown]
+        beside = [_Written.of(resource) for resource in _visible(held, page.included, scoped=False)[0]]
         await self._keep(connection, written + beside, page.fetched_at)
         warnings = tuple({"code": "source_warning", "detail": text} for text in page.warnings)
+        if withheld:
+            warnings += ({"code": "withheld", "detail": f"{withheld} records that are not this patient's alone were left out."},)
         shelved = self._shelve(
             connection, request, written, beside, page.next_link, page.fetched_at, warnings, _marks(place.seen)
         )
         return shelved, page.calls
 
-    async def _fetch_one(self, session: Session, request: GetRequest) -> Fetched:
+    async def _fetch_one(self, session: Session, request: GetRequest, held: str | None) -> Fetched:
         connection = await self._authenticator.connection_of(session)
         found = await self._pathway.read(connection, request.declaration.resource_type, request.id)
+        if not _visible(held, [found.resource], scoped=request.declaration.patient_scoped)[0]:
+            error = NeedAccess(
+                "patient_out_of_context", "The session is held to one patient, and this is not that patient's alone."
+            )
+            error.calls = tuple(found.calls)
+            raise error
         companions, calls = await self._companion(connection, session, request.declaration, found.resource)
         written, beside = [_Written.of(found.resource)], [_Written.of(one) for one in companions]
         await self._keep(connection, written + beside, found.fetched_at)
@@ -238,6 +247,8 @@ class Reader:
     async def _keep(self, connection: Connection, brought: Sequence[_Written], received_at: datetime) -> None:
         resources, fingerprints = [one.resource for one in brought], [one.fingerprint for one in brought]
         await self._bookable.learn(connection.tenant, resources)
+        if connection.registration.persona == "patient":
+            return  # the patient host masks what it shows: that is no version of the record
         await self._recorder.put(connection.tenant.name, self._pathway.name, resources, received_at, fingerprints)
 
     def _shelve(
@@ -367,13 +378,43 @@ def _includes(session: Session, declaration: Declaration) -> tuple[str, ...]:
     return (f"{declaration.resource_type}:{declaration.companion[0]}",)
 
 
-def _check_rights(session: Session, declaration: Declaration, filters: Mapping[str, tuple[str, ...]]) -> None:
-    """Whether the session may search like this: its scope (with the query part), and its patient."""
-    conditions = {name: values[0] for name, values in filters.items() if len(values) == 1}
-    context = require(session, declaration.resource_type, "s", conditions)
+def _confined(session: Session, request: ListRequest) -> ListRequest:
+    """The request, held to the session's patient where the session is held to one; another patient's is refused."""
+    declaration = request.declaration
+    if not declaration.patient_scoped or request.cursor is not None:
+        return request
+    context = require(session, declaration.resource_type, "s", _conditions(request.filters))
+    held = held_patient(session, context)
+    name = "ids" if declaration.name == "patient" else "patient_id"
+    if held is None or (name == "patient_id" and "ids" in request.filters):
+        return request
+    for patient_id in request.filters.get(name, ()):
+        allow_patient(session, patient_id, context)
+    if declaration.name == "patient" and set(request.filters) - {"ids"}:
+        return request  # a search by name shows the patient's own record, if it fits: `_visible` sees to it
+    return replace(request, filters={**request.filters, name: (held,)})
+
+
+def _visible(held: str | None, resources: Sequence[Resource], *, scoped: bool) -> tuple[list[Resource], int]:
+    """The resources that may be shown, and how many may not: whoever is held to one patient sees that patient's alone."""
+    if held is None:
+        return list(resources), 0
+    shown = [one for one in resources if is_only_about(patients_of(one), held, scoped=scoped)]
+    return shown, len(resources) - len(shown)
+
+
+def _conditions(filters: Mapping[str, tuple[str, ...]]) -> dict[str, str]:
+    """What a search is held to by its own filters."""
+    return {name: values[0] for name, values in filters.items() if len(values) == 1}
+
+
+def _check_rights(session: Session, declaration: Declaration, filters: Mapping[str, tuple[str, ...]]) -> str:
+    """The context of the scope under which the session may search like this, with its query part, and about its patient."""
+    context = require(session, declaration.resource_type, "s", _conditions(filters))
     if declaration.patient_scoped:
         for patient_id in filters.get("patient_id", ()):
             allow_patient(session, patient_id, context)
+    return context
 
 
 def _union(patients: Sequence[tuple[str, ...]]) -> tuple[str, ...]:

@@ -17,11 +17,11 @@ import structlog
 
 from millgate.access.connection import Connection
 from millgate.access.parties import Session
-from millgate.access.rules import allow_patient, require
+from millgate.access.rules import allow_patient, held_patient, is_only_about, require
 from millgate.canonical import json
 from millgate.canonical.exchange import AppointmentWrite, BookSlot, Call, ChangeStatus, Found, ProposeAppointment, Sent
 from millgate.canonical.patients import patients_of
-from millgate.errors import FieldProblem, FixRequest, GatewayError, TryLater, Upstream
+from millgate.errors import FieldProblem, FixRequest, GatewayError, NeedAccess, TryLater, Upstream
 from millgate.flow.appointment_request import AppointmentRequest, cancel_reason, check, checked, digest, not_sent
 from millgate.flow.authenticate import Authenticator
 from millgate.flow.pathway import Pathway
@@ -123,7 +123,7 @@ class Writer:
         """
         check(request)
         _check_rights(session, request)
-        held = {"client_id": session.client_id, "tenant": session.tenant, "key": key}
+        held = {"client_id": _holder(session), "tenant": session.tenant, "key": key}
         begun = await self._keys.begin(**held, body_hash=digest(request))
         if begun.state == "replay" and begun.answer is not None:
             return _replay(begun.answer)
@@ -187,8 +187,8 @@ class Writer:
                 warnings = not_sent(request, "service_type") if isinstance(write, BookSlot) else []
                 return await self._answer(connection, sent, 201, calls, warnings)
             if request.slot_id is not None:
-                return await self._reschedule(connection, request, calls, again=again, if_match=if_match)
-            return await self._change_status(connection, request, calls, again=again, if_match=if_match)
+                return await self._reschedule(session, connection, request, calls, again=again, if_match=if_match)
+            return await self._change_status(session, connection, request, calls, again=again, if_match=if_match)
         except GatewayError as error:
             error.calls = (*calls, *error.calls)
             raise
@@ -219,10 +219,17 @@ class Writer:
         )
 
     async def _change_status(
-        self, connection: Connection, request: AppointmentRequest, calls: list[Call], *, again: bool, if_match: str | None
+        self,
+        session: Session,
+        connection: Connection,
+        request: AppointmentRequest,
+        calls: list[Call],
+        *,
+        again: bool,
+        if_match: str | None,
     ) -> Written:
         appointment_id, status = checked(request.appointment_id), checked(request.status)
-        found = await self._current(connection, appointment_id, calls, None if again else if_match)
+        found = await self._current(session, connection, appointment_id, calls, None if again else if_match)
         if again and found.resource.get("status") == status:
             return await self._answer(connection, Sent(appointment_id, found.version, []), 200, calls, [], found)
         reason, warnings = cancel_reason(request)
@@ -231,11 +238,18 @@ class Writer:
         return await self._answer(connection, sent, 200, calls, warnings)
 
     async def _reschedule(
-        self, connection: Connection, request: AppointmentRequest, calls: list[Call], *, again: bool, if_match: str | None
+        self,
+        session: Session,
+        connection: Connection,
+        request: AppointmentRequest,
+        calls: list[Call],
+        *,
+        again: bool,
+        if_match: str | None,
     ) -> Written:
         """Book the new slot, then cancel the old appointment: at no moment is there neither."""
         appointment_id, slot_id = checked(request.appointment_id), checked(request.slot_id)
-        old = await self._current(connection, appointment_id, calls, None if again else if_match)
+        old = await self._current(session, connection, appointment_id, calls, None if again else if_match)
         status = old.resource.get("status")
         if status == "proposed":
             sent = await self._send_change(
@@ -272,10 +286,17 @@ class Writer:
             return [{"code": "old_appointment_not_cancelled", "field": "appointment_id", "detail": told}]
         return []
 
-    async def _current(self, connection: Connection, appointment_id: str, calls: list[Call], if_match: str | None) -> Found:
-        """The appointment as it is now, if it is still the one that the caller saw (`If-Match`)."""
+    async def _current(
+        self, session: Session, connection: Connection, appointment_id: str, calls: list[Call], if_match: str | None
+    ) -> Found:
+        """The appointment as it is now, if the session may see it and it is still the one that the caller saw (`If-Match`)."""
         found = await self._pathway.read(connection, "Appointment", appointment_id)
         calls.extend(found.calls)
+        held = held_patient(session, require(session, "Appointment", "u"))
+        if held is not None and not is_only_about(patients_of(found.resource), held, scoped=True):
+            raise NeedAccess(
+                "patient_out_of_context", "The session is held to one patient, and this is not that patient's alone."
+            )
         if if_match is not None and not names_current(if_match, found.resource):
             raise self._conflict(connection, found)
         return found
@@ -375,9 +396,16 @@ class Writer:
         return Written(status, body, sent.resource_id, object_etag(found.resource), patients_of(found.resource), calls)
 
 
+def _holder(session: Session) -> str:
+    """Whose keys these are: the client's, or one person's at the client."""
+    return session.client_id if session.persona == "system" else f"{session.client_id}/{session.user or session.id}"
+
+
 def _check_rights(session: Session, request: AppointmentRequest) -> None:
     context = require(session, "Appointment", "u" if request.appointment_id else "c")
     require(session, "Appointment", "r")
+    if request.slot_id is not None:
+        require(session, "Slot", "r")  # where no answer comes, the slot's time is what the effect is looked for by
     if request.slot_id is not None and request.appointment_id is not None:
         require(session, "Appointment", "c")
     if request.patient_id is not None:

@@ -32,6 +32,8 @@ class Discovery:
     search_parameters: Mapping[str, frozenset[str]]
     software: str | None
     fetched_at: datetime
+    issuer: str | None = None
+    code_challenge_methods: tuple[str, ...] = ()
 
     def offers(self, resource_type: str, interaction: str) -> bool:
         """Whether the CapabilityStatement lists the interaction for the resource type."""
@@ -64,6 +66,8 @@ def read_discovery(fhir_base: str, smart: bytes | None, metadata: bytes, fetched
         search_parameters=_by_type(rest, "searchParam", "name"),
         software=_text(statement.get("title")) or _text(statement.get("name")),
         fetched_at=fetched_at,
+        issuer=_text(configuration.get("issuer")),
+        code_challenge_methods=_texts(configuration.get("code_challenge_methods_supported")),
     )
 
 

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, Protocol
 from urllib.parse import quote, urlencode, urlsplit
 
 from millgate.access.connection import Connection
@@ -32,7 +32,7 @@ from millgate.pathways.fhir_r4.encode.search import IdentifierType, encode_searc
 from millgate.pathways.fhir_r4.refusals import Purpose, refusal
 from millgate.pathways.fhir_r4.wire import etag_version, located_id, read_resource, read_searchset, version_of
 from millgate.pathways.http import Answer, OutcomeUnknown, Transport, check_address, retry_after_s
-from millgate.pathways.tokens import TokenBook
+from millgate.pathways.tokens import AccessToken
 
 DISCOVERY_LIFE: Final = timedelta(hours=1)
 BETWEEN_FAILED_DISCOVERIES: Final = timedelta(minutes=1)
@@ -70,12 +70,20 @@ class _Request:
     headers: dict[str, str] = field(default_factory=dict)
 
 
+class Tokens(Protocol):
+    """Where the access tokens of a connection come from."""
+
+    async def token(self, connection: Connection, endpoint: str, calls: list[Call]) -> AccessToken: ...
+
+    def invalidate(self, connection: Connection, token: AccessToken) -> None: ...
+
+
 class FhirR4:
     """The FHIR R4 pathway. Every method raises only GatewayError, with the exchanges so far in its `calls`."""
 
     name = "fhir-r4"
 
-    def __init__(self, transport: Transport, tokens: TokenBook, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+    def __init__(self, transport: Transport, tokens: Tokens, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self._transport = transport
         self._tokens = tokens
         self._now = now

@@ -1,0 +1,471 @@
+"""A person signs in: the browser goes to the tenant's authorization server and comes back, and a session comes of it.
+
+begin → (browser at the source) → callback → (browser at the application, with a one-time session code) → redeem
+An EHR launch begins at `launch` instead. The source's tokens go into the vault and never to the application.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from hashlib import sha256
+from hmac import compare_digest
+from typing import Any, Protocol
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+
+import msgspec
+import structlog
+
+from millgate.access.grants import UserGrant
+from millgate.access.parties import Client, Persona, Registration, Session, Tenant
+from millgate.access.scopes import ScopeSet, expand, granted, of_form, translate
+from millgate.errors import FieldProblem, FixRequest, GatewayError, NeedAccess, NotOffered
+from millgate.flow.authenticate import Authenticator, Opened, of_persona, read_scopes
+from millgate.flow.pathway import Pathway
+
+log = structlog.get_logger(__name__)
+
+SIGN_IN_LIFE = timedelta(minutes=10)
+CALLBACK = "/authenticate/callback"
+# What a sign-in asks for besides data, where the tenant advertises it. Source: SMART App Launch 2.2 §3.0.
+ALWAYS = ("openid", "fhirUser")
+LAUNCH, LAUNCH_PATIENT = "launch", "launch/patient"
+ONLINE, OFFLINE = "online_access", "offline_access"
+
+
+class SignedIn(Protocol):
+    """What a code brought; see `pathways.sign_in.SignedIn`."""
+
+    @property
+    def grant(self) -> UserGrant: ...
+    @property
+    def patient_id(self) -> str | None: ...
+    @property
+    def encounter_id(self) -> str | None: ...
+    @property
+    def user(self) -> str | None: ...
+    @property
+    def need_patient_banner(self) -> bool | None: ...
+    @property
+    def tenant_id(self) -> str | None: ...
+
+
+class Desk(Protocol):
+    """The pathway's side of a sign-in."""
+
+    def authorization_url(
+        self,
+        endpoint: str,
+        *,
+        client_id: str,
+        redirect_uri: str,
+        scopes: tuple[str, ...],
+        state: str,
+        verifier: str,
+        audience: str,
+        launch: str | None,
+    ) -> str: ...
+
+    def denial(self, error: str, error_uri: str | None) -> GatewayError: ...
+
+    async def exchange(
+        self,
+        registration: Registration,
+        *,
+        endpoint: str,
+        code: str,
+        redirect_uri: str,
+        verifier: str,
+        asked: tuple[str, ...],
+        issuer: str | None,
+        fhir_base: str,
+    ) -> SignedIn: ...
+
+    async def revoke(self, registration: Registration, endpoint: str, refresh_token: str) -> None: ...
+
+
+class SignIns(Protocol):
+    """The store's side of sign-ins under way."""
+
+    async def begin(
+        self, *, sign_in_id: str, client_id: str, tenant: str, persona: Persona, plan: bytes, expires_at: datetime
+    ) -> str: ...
+    async def take(self, state: str) -> Any: ...
+    async def answer(self, sign_in: Any, outcome: bytes) -> str: ...
+    async def redeem(self, code: str, client_id: str) -> Any: ...
+
+
+class Grants(Protocol):
+    """The store's side of people's tokens."""
+
+    async def put(self, session_id: str, tenant: str, grant: UserGrant) -> None: ...
+    async def get(self, session_id: str) -> UserGrant | None: ...
+    async def end(self, session_id: str) -> None: ...
+
+
+class Sessions(Protocol):
+    async def open(self, session: Session) -> str: ...
+    async def get(self, session_id: str) -> Session | None: ...
+    async def narrow(self, session: Session) -> None: ...
+
+
+class Directory(Protocol):
+    """Tenants and clients, to find whom a launch is for."""
+
+    async def tenants(self) -> Sequence[Tenant]: ...
+    async def registration(self, tenant: str, persona: Persona) -> Registration | None: ...
+    async def clients(self) -> Sequence[Client]: ...
+    async def client(self, client_id: str) -> Client | None: ...
+
+
+class _Plan(msgspec.Struct, array_like=True, frozen=True):
+    """What a sign-in has to remember while the browser is away."""
+
+    verifier: str
+    asked: tuple[str, ...]
+    allowed: tuple[str, ...]
+    wanted: tuple[str, ...]
+    redirect_uri: str
+    return_url: str
+    return_state: str | None
+    binding: bytes | None
+
+
+class _Outcome(msgspec.Struct, array_like=True, frozen=True):
+    """What the session will hold."""
+
+    scopes: tuple[str, ...]
+    denied_scopes: tuple[str, ...]
+    patient_id: str | None
+    encounter_id: str | None
+    user: str | None
+    need_patient_banner: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """Where to send the browser; `binding` is for a cookie where the browser itself came to begin."""
+
+    session_id: str
+    authorization_url: str
+    expires_in: int
+    binding: str | None = field(default=None, repr=False)
+
+
+class SignInFlow:
+    """Leads people's sign-ins from begin to session."""
+
+    def __init__(
+        self,
+        *,
+        authenticator: Authenticator,
+        pathway: Pathway,
+        desk: Desk,
+        sign_ins: SignIns,
+        grants: Grants,
+        sessions: Sessions,
+        directory: Directory,
+        now: Callable[[], datetime],
+        new_id: Callable[[], str],
+        session_seconds: int,
+        public_url: Callable[[], str],
+        forget: Callable[[str], None],
+    ) -> None:
+        self._authenticator = authenticator
+        self._pathway = pathway
+        self._desk = desk
+        self._sign_ins = sign_ins
+        self._grants = grants
+        self._sessions = sessions
+        self._directory = directory
+        self._now = now
+        self._new_id = new_id
+        self._life = timedelta(seconds=session_seconds)
+        self._public_url = public_url
+        self._forget = forget
+
+    async def begin(
+        self,
+        client: Client,
+        *,
+        tenant: str,
+        persona: Persona,
+        scopes: Sequence[str] | None,
+        return_url: str | None,
+        return_state: str | None,
+        launch: str | None = None,
+        bound: bool = False,
+    ) -> Begun:
+        """Where to send the person's browser. Raises NeedAccess or FixRequest as the contract's table says."""
+        if tenant not in client.tenants:
+            raise NeedAccess(
+                "tenant_not_allowed", f"This client may not use the tenant {tenant!r}; ask the operator to allow it."
+            )
+        back = _return_url(client, return_url)
+        place, registration = await self._authenticator.parties_of(tenant, persona)
+        discovery = await self._pathway.discover(place.fhir_base)
+        endpoint = discovery.authorization_endpoint
+        if endpoint is None:
+            raise NotOffered(
+                "not_offered_by_tenant", "The tenant's server names no authorization endpoint, so nobody can sign in."
+            )
+        wanted, allowed, asked = _scopes(client, registration, persona, scopes, discovery.scopes_supported, launch)
+        verifier, binding = secrets.token_urlsafe(48), secrets.token_urlsafe(32) if bound else None
+        redirect_uri = registration.redirect_uri or self._public_url().rstrip("/") + CALLBACK
+        plan = _Plan(
+            verifier,
+            asked,
+            allowed.strings(),
+            wanted.strings(),
+            redirect_uri,
+            back,
+            return_state,
+            sha256(binding.encode()).digest() if binding else None,
+        )
+        session_id = self._new_id()
+        state = await self._sign_ins.begin(
+            sign_in_id=session_id,
+            client_id=client.id,
+            tenant=tenant,
+            persona=persona,
+            plan=msgspec.msgpack.encode(plan),
+            expires_at=self._now() + SIGN_IN_LIFE,
+        )
+        url = self._desk.authorization_url(
+            endpoint,
+            client_id=registration.client_id,
+            redirect_uri=redirect_uri,
+            scopes=asked,
+            state=state,
+            verifier=verifier,
+            audience=place.fhir_base,
+            launch=launch,
+        )
+        return Begun(session_id, url, int(SIGN_IN_LIFE.total_seconds()), binding)
+
+    async def launch(self, iss: str, launch: str, client_id: str | None) -> Begun:
+        """An EHR opens the application: the same sign-in, with the EHR's launch context. An unknown `iss` is refused."""
+        found = await self._issuer(iss)
+        if found is None:
+            raise FixRequest(
+                "invalid_request",
+                "The launch is refused: `iss` is the FHIR base of no tenant of this gateway.",
+                errors=[FieldProblem("iss", "unknown", "must be the FHIR base of a tenant, as its operator added it")],
+            )
+        tenant, persona = found
+        client = await self._launched(tenant, client_id)
+        return await self.begin(
+            client, tenant=tenant, persona=persona, scopes=None, return_url=None, return_state=None, launch=launch, bound=True
+        )
+
+    async def callback(
+        self, *, state: str, code: str | None, error: str | None, error_uri: str | None, iss: str | None, binding: str | None
+    ) -> str:
+        """Where the browser goes on to: the application, with a one-time session code, or with an error.
+
+        Raises FixRequest("invalid_request") for a state that is unknown, used or too old: then there is nowhere to send it.
+        """
+        under_way = await self._sign_ins.take(state)
+        if under_way is None:
+            raise FixRequest(
+                "invalid_request",
+                "This sign-in is unknown, has been used, or took longer than ten minutes; begin again at the application.",
+                errors=[FieldProblem("state", "unknown", "must be that of a sign-in under way")],
+            )
+        plan = msgspec.msgpack.decode(under_way.plan, type=_Plan)
+        if plan.binding is not None and not _bound(binding, plan.binding):
+            raise FixRequest(
+                "invalid_request",
+                "This browser did not begin this sign-in; open the application from the chart again.",
+                errors=[FieldProblem("state", "not_bound", "must be of a sign-in that this browser began")],
+            )
+        try:
+            session_code = await self._exchange(under_way, plan, code, error, error_uri, iss)
+        except GatewayError as refused:
+            log.warning("sign-in failed", tenant=under_way.tenant, code=refused.code)
+            told = {"error": refused.code, "error_description": refused.detail, "session_id": under_way.id}
+            return _with_query(plan.return_url, told, plan.return_state)
+        return _with_query(plan.return_url, {"session_code": session_code}, plan.return_state)
+
+    async def redeem(self, client: Client, session_code: str) -> Opened:
+        """The session that a sign-in came to. Raises NeedAccess("invalid_session") for a code that is not this client's, or used."""
+        redeemed = await self._sign_ins.redeem(session_code, client.id) if session_code.startswith("sc_") else None
+        if redeemed is None:
+            raise NeedAccess(
+                "invalid_session",
+                "The session code is unknown, has been used, is older than two minutes, or is another client's.",
+            )
+        kept = msgspec.msgpack.decode(redeemed.outcome, type=_Outcome)
+        now = self._now()
+        session = Session(
+            id=redeemed.id,
+            client_id=client.id,
+            tenant=redeemed.tenant,
+            persona=redeemed.persona,
+            scopes=kept.scopes,
+            denied_scopes=kept.denied_scopes,
+            patient_id=kept.patient_id,
+            encounter_id=kept.encounter_id,
+            created_at=now,
+            expires_at=now + self._life,
+            user=kept.user,
+            need_patient_banner=kept.need_patient_banner,
+        )
+        return Opened(session, await self._sessions.open(session))
+
+    async def end(self, session: Session) -> None:
+        """Forget the person's tokens, and tell the source where it takes that."""
+        grant = await self._grants.get(session.id)
+        self._forget(session.id)
+        await self._grants.end(session.id)
+        if grant is None or grant.refresh_token is None:
+            return
+        try:
+            place, registration = await self._authenticator.parties_of(session.tenant, session.persona)
+            endpoint = (await self._pathway.discover(place.fhir_base)).revocation_endpoint
+            if endpoint is not None:
+                await self._desk.revoke(registration, endpoint, grant.refresh_token)
+        except GatewayError as error:
+            # The session is over here whatever the source says; its own token dies when it is not used.
+            log.warning("refresh token not revoked at the source", tenant=session.tenant, code=error.code)
+
+    async def narrowed(self, session_id: str, scopes: tuple[str, ...]) -> None:
+        """A refresh brought fewer scopes: the session holds what is left, and says what was lost in `denied_scopes`."""
+        session = await self._sessions.get(session_id)
+        if session is None:
+            return
+        before = ScopeSet.parse(session.scopes)
+        held = granted(before, scopes).scopes
+        denied = ScopeSet.parse(session.denied_scopes).union(before.minus(held))
+        await self._sessions.narrow(replace(session, scopes=held.strings(), denied_scopes=denied.strings()))
+
+    async def _exchange(
+        self, under_way: Any, plan: _Plan, code: str | None, error: str | None, error_uri: str | None, iss: str | None
+    ) -> str:
+        """The session code of a sign-in whose browser came back."""
+        if error is not None:
+            raise self._desk.denial(error, error_uri)
+        if not code:
+            raise FixRequest("invalid_request", "The source sent the browser back with neither a code nor an error.")
+        place, registration = await self._authenticator.parties_of(under_way.tenant, under_way.persona)
+        discovery = await self._pathway.discover(place.fhir_base)
+        if iss is not None and iss.rstrip("/") != (discovery.issuer or iss).rstrip("/"):
+            raise NeedAccess("invalid_session", "The sign-in is refused: another authorization server answered than was asked.")
+        if discovery.token_endpoint is None:
+            raise NotOffered("not_offered_by_tenant", "The tenant's server names no token endpoint.")
+        signed_in = await self._desk.exchange(
+            registration,
+            endpoint=discovery.token_endpoint,
+            code=code,
+            redirect_uri=plan.redirect_uri,
+            verifier=plan.verifier,
+            asked=plan.asked,
+            issuer=discovery.issuer,
+            fhir_base=place.fhir_base,
+        )
+        if signed_in.tenant_id is not None and not place.fhir_base.endswith("/" + signed_in.tenant_id):
+            raise NeedAccess("invalid_session", "The sign-in is refused: its token is for another tenant than was asked.")
+        allowed, wanted = ScopeSet.parse(plan.allowed), ScopeSet.parse(plan.wanted)
+        held = granted(allowed, signed_in.grant.scopes).scopes
+        if not held.atoms:
+            raise NeedAccess("scope_narrowed", "The source granted none of the scopes asked for, or the person allowed none.")
+        if under_way.persona == "patient" and signed_in.patient_id is None:
+            raise NeedAccess("patient_out_of_context", "The source named no patient for this sign-in, so no record can be shown.")
+        await self._grants.put(under_way.id, under_way.tenant, signed_in.grant)
+        outcome = _Outcome(
+            held.strings(),
+            wanted.minus(held).strings(),
+            signed_in.patient_id,
+            signed_in.encounter_id,
+            signed_in.user,
+            signed_in.need_patient_banner,
+        )
+        return await self._sign_ins.answer(under_way, msgspec.msgpack.encode(outcome))
+
+    async def _issuer(self, iss: str) -> tuple[str, Persona] | None:
+        """The tenant and the persona whose FHIR base this is; bases with and without a trailing slash are one."""
+        base = iss.rstrip("/")
+        personas: tuple[Persona, ...] = ("provider", "patient")
+        for tenant in await self._directory.tenants():
+            for persona in personas:
+                registration = await self._directory.registration(tenant.name, persona)
+                if registration is not None and (registration.fhir_base or tenant.fhir_base).rstrip("/") == base:
+                    return tenant.name, persona
+        return None
+
+    async def _launched(self, tenant: str, client_id: str | None) -> Client:
+        """The client that a launch is for: the one named in the launch URL, or the only one that could be meant."""
+        if client_id is not None:
+            named = await self._directory.client(client_id)
+            candidates = [named] if named else []
+        else:
+            candidates = list(await self._directory.clients())
+        fit = [one for one in candidates if one.revoked_at is None and tenant in one.tenants and one.return_urls]
+        if len(fit) != 1:
+            raise FixRequest(
+                "invalid_request",
+                "It is not clear which client this launch is for.",
+                errors=[
+                    FieldProblem(
+                        "client", "required", "register the launch URL with ?client=<client id>, of a client with a return URL"
+                    )
+                ],
+            )
+        return fit[0]
+
+
+def _scopes(
+    client: Client,
+    registration: Registration,
+    persona: Persona,
+    scopes: Sequence[str] | None,
+    supported: Sequence[str],
+    launch: str | None,
+) -> tuple[ScopeSet, ScopeSet, tuple[str, ...]]:
+    """What is wanted, what of it the client may have, and the exact strings to ask for."""
+    advertised = of_form(supported, registration.scope_form)
+    ceiling = ScopeSet.parse(client.scopes)
+    given = of_persona(ceiling, persona) if scopes is None else read_scopes(scopes, persona)
+    wanted = expand(ScopeSet(given.atoms), advertised)
+    allowed = wanted.intersect(ceiling)
+    if not allowed:
+        raise NeedAccess(
+            "scope_missing",
+            f"None of the scopes asked for is allowed to this client on this tenant. It may have: {' '.join(client.scopes)}.",
+        )
+    words = {word for word in ALWAYS if word in advertised}
+    if launch is not None:
+        words.add(LAUNCH)
+    elif persona == "patient" and LAUNCH_PATIENT in advertised:
+        words.add(LAUNCH_PATIENT)
+    asked_words = set(given.words) | (set(ceiling.words) if scopes is None else set())
+    if OFFLINE in asked_words and OFFLINE in ceiling.words:
+        words.add(OFFLINE)
+    elif ONLINE in advertised:
+        words.add(ONLINE)
+    data = translate(allowed, registration.scope_form, advertised).asked
+    return wanted, allowed, tuple(sorted({*data, *words}))
+
+
+def _return_url(client: Client, return_url: str | None) -> str:
+    """The registered return URL that is meant, compared exactly."""
+    if return_url is None and len(client.return_urls) == 1:
+        return client.return_urls[0]
+    if return_url is not None and return_url in client.return_urls:
+        return return_url
+    told = "must be one of the client's return URLs, to the letter (`millgate clients create --return-url`)"
+    raise FixRequest(
+        "invalid_request", "The browser has nowhere to go back to.", errors=[FieldProblem("return_url", "not_registered", told)]
+    )
+
+
+def _with_query(url: str, more: dict[str, str], state: str | None) -> str:
+    parts = urlsplit(url)
+    query = [*parse_qsl(parts.query, keep_blank_values=True), *more.items(), *([("state", state)] if state is not None else [])]
+    return urlunsplit(parts._replace(query=urlencode(query)))
+
+
+def _bound(given: str | None, expected: bytes) -> bool:
+    return given is not None and compare_digest(sha256(given.encode("utf-8", "replace")).digest(), expected)
