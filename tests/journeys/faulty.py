@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -235,16 +235,11 @@ async def free_slots(caller: Caller, number: int) -> list[str]:
 
 async def settled(caller: Caller, key: str, body: Mapping[str, Any], *, patience_s: float = 30) -> Said:
     """The answer under a key, once whoever is at it is done."""
+    pause_s = 0.1
     async with asyncio.timeout(patience_s):
         while True:
             said = await caller.book(key, **body)
             if said.code is None or not said.json["retryable"]:
                 return said
-            await asyncio.sleep(0.1)
-
-
-async def until(number: Callable[[], Awaitable[int]], least: int) -> None:
-    """Wait until a count that another process keeps has come to `least`."""
-    async with asyncio.timeout(30):
-        while await number() < least:  # noqa: ASYNC110 - there is no event to wait for across processes
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(pause_s)
+            pause_s = min(2 * pause_s, 1)

@@ -219,7 +219,7 @@ async def test_invalid_request_to_authenticate(world: World, nobody: Caller) -> 
             {"tenant": 5, "persona": "king", "scopes": "system/Patient.rs", "colour": "red"},
             {"tenant", "persona", "scopes", "colour"},
         ),
-        ({"tenant": TENANT, "scopes": ["system/Patient.sr", "system/Patient", "user\\x"]}, {"scopes"}),
+        ({"tenant": TENANT, "scopes": ["system/Patient.sr", "system/Patient", "user\\x"]}, {"scopes", "scopes[2]"}),
         ({"tenant": TENANT, "scopes": ["system/Patient.rs", "patient/Patient.rs"]}, {"scopes[1]"}),
         ({"tenant": TENANT, "scopes": []}, {"scopes"}),
     ]
@@ -546,12 +546,9 @@ async def test_idempotency_key_reused(world: World, caller: Caller, visit: Visit
 async def test_operation_in_progress(world: World, caller: Caller, visit: Visit) -> None:
     await world.bench.hospital.fault(caller.http, "latency", latency_ms=700, method="POST", resource_type="Appointment")
     body = {"slot_id": visit.slots[0], "patient_id": visit.patient}
-    first = asyncio.create_task(caller.book("progress", **body))
-    while not (await caller.book("progress-probe", slot_id="no-such", patient_id="x y")).code:
-        pass  # one turn through the gateway, so that the first call has certainly been taken
-    said = await caller.book("progress", **body)
-    await refused(caller, said, "operation_in_progress", "still under way", retry_after=True)
-    assert (await first).status == 201
+    said = {one.status: one for one in await asyncio.gather(*(caller.book("progress", **body) for _ in range(2)))}
+    assert said.keys() == {201, 409}
+    await refused(caller, said[409], "operation_in_progress", "still under way", retry_after=True)
     assert (await caller.book("progress", **body)).headers["Idempotency-Replayed"] == "true"
 
 
