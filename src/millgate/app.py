@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from millgate.flow.authenticate import Authenticator
 from millgate.flow.cursor import Cursors
@@ -17,10 +18,13 @@ from millgate.flow.read import Reader
 from millgate.flow.record import Recorder
 from millgate.flow.service_types import BookableTypes
 from millgate.flow.shelf import Shelf
+from millgate.flow.sign_in import SignInFlow
 from millgate.flow.write import Writer
 from millgate.pathways.fhir_r4.transport import FhirR4
 from millgate.pathways.http import Limits, Transport
+from millgate.pathways.sign_in import SignInDesk
 from millgate.pathways.tokens import TokenBook
+from millgate.pathways.user_tokens import Tokens, UserTokens
 from millgate.settings import Settings
 from millgate.store.audit import Entry
 from millgate.store.jobs import Retention
@@ -39,6 +43,13 @@ def utc_now() -> datetime:
 
 
 @dataclass(slots=True)
+class Address:
+    """Where browsers reach this gateway: as set, or as the server found it when it was bound."""
+
+    url: str
+
+
+@dataclass(slots=True)
 class App:
     """Everything that a surface may use."""
 
@@ -51,7 +62,11 @@ class App:
     reader: Reader
     writer: Writer
     published: PublishedKeys
+    sign_in: SignInFlow
+    address: Address
     now: Callable[[], datetime]
+    # Doors whose callers may be gone, and whose audit rows are still to be written: closing waits for them.
+    at_the_door: set[asyncio.Task[Any]] = field(default_factory=set)
 
     @classmethod
     @asynccontextmanager
@@ -77,23 +92,56 @@ class App:
             closing.push_async_callback(transport.aclose)
             tokens = TokenBook(transport, now)
             closing.push_async_callback(tokens.aclose)
+            people = UserTokens(transport, store.grants, now=now)
             recorder = Recorder(store.records)
             recorder.start()
             closing.push_async_callback(recorder.close)
-            app = cls._joined(settings, store, FhirR4(transport, tokens, now), recorder, now)
+            pathway = FhirR4(transport, Tokens(tokens, people), now)
+            app = cls._joined(settings, store, pathway, recorder, people, SignInDesk(transport, now), now)
+            people.tell_narrowed(app.sign_in.narrowed)
             closing.push_async_callback(app.writer.close)
+            closing.push_async_callback(app.leave)
             yield app
 
+    async def leave(self) -> None:
+        """Wait for those who are at a door: their work is done, and has to be audited."""
+        while self.at_the_door:
+            await asyncio.gather(*self.at_the_door, return_exceptions=True)
+
     @classmethod
-    def _joined(cls, settings: Settings, store: Store, pathway: FhirR4, recorder: Recorder, now: Callable[[], datetime]) -> App:
+    def _joined(
+        cls,
+        settings: Settings,
+        store: Store,
+        pathway: FhirR4,
+        recorder: Recorder,
+        people: UserTokens,
+        desk: SignInDesk,
+        now: Callable[[], datetime],
+    ) -> App:
+        address = Address(settings.public_url or f"http://{settings.host}:{settings.port}")
         authenticator = Authenticator(
             clients=store.clients,
             sessions=store.sessions,
             tenants=store.tenants,
             pathway=pathway,
             now=now,
-            new_id=lambda: f"session_{uuid.uuid4().hex}",
+            new_id=_new_session_id,
             session_seconds=settings.session_seconds,
+        )
+        sign_in = SignInFlow(
+            authenticator=authenticator,
+            pathway=pathway,
+            desk=desk,
+            sign_ins=store.sign_ins,
+            grants=store.grants,
+            sessions=store.sessions,
+            directory=_Directory(store),
+            now=now,
+            new_id=_new_session_id,
+            session_seconds=settings.session_seconds,
+            public_url=lambda: address.url,
+            forget=people.forget,
         )
         bookable = BookableTypes(store.tenants)
         reader = Reader(
@@ -114,7 +162,20 @@ class App:
             keys=store.idempotency,
             now=now,
         )
-        return cls(settings, store, pathway, authenticator, bookable, recorder, reader, writer, PublishedKeys(store.tenants), now)
+        return cls(
+            settings=settings,
+            store=store,
+            pathway=pathway,
+            authenticator=authenticator,
+            bookable=bookable,
+            recorder=recorder,
+            reader=reader,
+            writer=writer,
+            published=PublishedKeys(store.tenants),
+            sign_in=sign_in,
+            address=address,
+            now=now,
+        )
 
     async def operate(
         self, action: str, object_name: str, work: Callable[[], Awaitable[Result]], *, tenant: str | None = None
@@ -139,6 +200,20 @@ class App:
                     code=code,
                 )
             )
+
+
+def _new_session_id() -> str:
+    return f"session_{uuid.uuid4().hex}"
+
+
+class _Directory:
+    """Tenants and clients as a launch looks for them."""
+
+    def __init__(self, store: Store) -> None:
+        self.tenants = store.tenants.list
+        self.registration = store.tenants.registration
+        self.clients = store.clients.list
+        self.client = store.clients.get
 
 
 def _master_key(settings: Settings) -> MasterKey:

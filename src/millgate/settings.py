@@ -33,6 +33,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     ] = None
     host: Annotated[str, Meta(description="Address to listen on; loopback unless told otherwise.", min_length=1)] = "127.0.0.1"
     port: Annotated[int, Meta(description="Port to listen on; 0 takes any free one.", ge=0, le=65535)] = 8080
+    public_url: Annotated[
+        str | None, Meta(description="Where browsers reach the gateway, for sign-ins; default http://<host>:<port>.")
+    ] = None
     master_key: Annotated[str | None, Meta(description="The vault's master key: 32 bytes in base64. Secret.")] = None
     master_key_file: Annotated[
         str | None, Meta(description="A file that holds the master key; default <data_dir>/master.key.")
@@ -96,6 +99,8 @@ def _check(name: str, value: object) -> FieldProblem | None:
     except msgspec.ValidationError as error:
         shown = "" if name in SECRET_SETTINGS else f" (got {value!r})"
         return FieldProblem(name, "invalid", f"{str(error)[:1].lower()}{str(error)[1:]}{shown}")
+    if name == "public_url" and value and not str(value).startswith(("http://", "https://")):
+        return FieldProblem(name, "invalid", "must begin with https:// (or http:// on this machine)")
     if name == "database_url" and value and not str(value).startswith(("postgresql://", "postgres://")):
         return FieldProblem(name, "invalid", "must begin with postgresql://")
     return None

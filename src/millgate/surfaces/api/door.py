@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import uuid
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -75,6 +76,7 @@ class Reply:
     headers: list[tuple[str, str]] = field(default_factory=list)
 
 
+READING = frozenset({"search", "read"})
 Work = Callable[[Asked, Seen], Awaitable[Reply]]
 
 
@@ -137,7 +139,18 @@ class Door:
         return client
 
     async def lead(self, request: Request[Any, Any, Any], seen: Seen, work: Work) -> ASGIResponse:
-        """Do the work and answer; an answer that cannot be audited is not given."""
+        """Do the work and answer; an answer that cannot be audited is not given.
+
+        What changes something is seen through to its audit row, though the caller hangs up or the server stops meanwhile.
+        """
+        if seen.action in READING:
+            return await self._lead(request, seen, work)
+        task: asyncio.Task[ASGIResponse] = asyncio.ensure_future(self._lead(request, seen, work))
+        self.app.at_the_door.add(task)
+        task.add_done_callback(self.app.at_the_door.discard)
+        return await asyncio.shield(task)
+
+    async def _lead(self, request: Request[Any, Any, Any], seen: Seen, work: Work) -> ASGIResponse:
         asked = read_headers(request.scope)
         code = None
         try:
@@ -172,7 +185,7 @@ class Door:
                 session_id=session.id if session else None,
                 tenant=seen.tenant,
                 persona=session.persona if session else None,
-                user=None,
+                user=session.user if session else None,
                 action=seen.action,
                 object=seen.object,
                 target_ids=tuple(seen.ids),

@@ -265,3 +265,16 @@ class AnswersNothing(Operation):
 
     def __post_init__(self) -> None:
         (self.responses or {}).pop("200", None)
+
+
+def callback_operation(names: tuple[str, ...]) -> type[Operation]:
+    """The operation of a route that a browser is sent to."""
+
+    @dataclass
+    class CallbackOperation(Operation):
+        def __post_init__(self) -> None:
+            self.security = []
+            self.parameters = [*(self.parameters or []), *(_text("Sent by the tenant's side.", name) for name in names)]
+            (self.responses or {}).pop("200", None)
+
+    return CallbackOperation

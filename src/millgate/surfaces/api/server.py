@@ -61,9 +61,11 @@ def _fail(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
 class Server:
     """uvicorn in the running loop: bound before it starts, so that the address is known and a taken port is a clear error."""
 
-    def __init__(self, app: App) -> None:
+    def __init__(self, app: App, bound: socket.socket | None = None) -> None:
         self._app = app
-        self._socket = bind(app.settings.host, app.settings.port)
+        self._socket = bound or bind(app.settings.host, app.settings.port)
+        if app.settings.public_url is None:
+            app.address.url = self.url
         config = uvicorn.Config(
             create_api(app),
             log_config=None,

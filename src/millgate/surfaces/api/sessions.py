@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Annotated, Any, Literal
+from urllib.parse import parse_qsl
 
 import msgspec
 from litestar import Request, delete, get, post
@@ -11,23 +12,51 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.response.base import ASGIResponse
 from msgspec import Meta
 
-from millgate.access.parties import Session
+from millgate.access.parties import Client, Session
+from millgate.errors import FieldProblem, FixRequest
 from millgate.flow.read import instant
+from millgate.flow.sign_in import CALLBACK
 from millgate.surfaces.api.door import Asked, Door, Reply, Seen, read_body
-from millgate.surfaces.api.openapi import AnswersNothing, body_operation, refusals
+from millgate.surfaces.api.openapi import AnswersNothing, body_operation, callback_operation, refusals
 
+BINDING = "millgate_sign_in"  # the cookie that binds a launch to the browser that began it
 NO_STORE = ("cache-control", "no-store")
 
 
 class AuthenticateRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Which tenant, as whom, with which rights."""
+    """Which tenant, as whom, with which rights; or the session code that a sign-in came to."""
 
-    tenant: Annotated[str, Meta(description="Short name of the tenant.", min_length=1, max_length=200)]
-    persona: Annotated[Literal["system"], Meta(description="`system`: no user takes part.")] = "system"
+    tenant: Annotated[
+        Annotated[str, Meta(min_length=1, max_length=200)] | None, Meta(description="Short name of the tenant.")
+    ] = None
+    persona: Annotated[
+        Literal["system", "provider", "patient"],
+        Meta(description="`system`: no person takes part. `provider`, `patient`: a person signs in at the tenant's own page."),
+    ] = "system"
     scopes: Annotated[
         Annotated[tuple[Annotated[str, Meta(min_length=1, max_length=1024)], ...], Meta(min_length=1, max_length=500)] | None,
         Meta(description="SMART scopes, v1 or v2; left out: all that client and tenant allow."),
     ] = None
+    return_url: Annotated[
+        Annotated[str, Meta(min_length=1, max_length=2000)] | None,
+        Meta(description="Where the browser goes after a sign-in: one of the client's registered return URLs, to the letter."),
+    ] = None
+    state: Annotated[
+        Annotated[str, Meta(min_length=1, max_length=1000)] | None,
+        Meta(description="Given back as `state` at the return URL: bind it to the browser that began."),
+    ] = None
+    session_code: Annotated[
+        Annotated[str, Meta(min_length=1, max_length=200)] | None,
+        Meta(description="The one-time code of the return URL; alone, without the other fields."),
+    ] = None
+
+
+class SignInView(msgspec.Struct, frozen=True):
+    """A sign-in that was begun: send the person's browser to the address."""
+
+    session_id: Annotated[str, Meta(description="The id that the session will have.")]
+    authorization_url: Annotated[str, Meta(description="The tenant's own sign-in page; open it in the person's browser.")]
+    expires_in: Annotated[int, Meta(description="Seconds within which the person has to come back.")]
 
 
 class SessionView(msgspec.Struct, frozen=True):
@@ -40,6 +69,8 @@ class SessionView(msgspec.Struct, frozen=True):
     denied_scopes: Annotated[tuple[str, ...], Meta(description="What was asked for and not granted.")]
     patient_id: Annotated[str | None, Meta(description="The patient in context.")]
     encounter_id: Annotated[str | None, Meta(description="The encounter in context.")]
+    user: Annotated[str | None, Meta(description="Who signed in: Practitioner/…, Patient/… or Person/….")]
+    need_patient_banner: Annotated[bool | None, Meta(description="Whether the application has to show whose chart it is.")]
     expires_in: Annotated[int, Meta(description="Seconds left.")]
     expires_at: Annotated[str, Meta(description="When the session ends.")]
 
@@ -56,6 +87,8 @@ class OpenedView(msgspec.Struct, frozen=True):
     denied_scopes: Annotated[tuple[str, ...], Meta(description="What was asked for and not granted.")]
     patient_id: Annotated[str | None, Meta(description="The patient in context.")]
     encounter_id: Annotated[str | None, Meta(description="The encounter in context.")]
+    user: Annotated[str | None, Meta(description="Who signed in: Practitioner/…, Patient/… or Person/….")]
+    need_patient_banner: Annotated[bool | None, Meta(description="Whether the application has to show whose chart it is.")]
     expires_in: Annotated[int, Meta(description="Seconds left.")]
     expires_at: Annotated[str, Meta(description="When the session ends.")]
 
@@ -80,8 +113,17 @@ def routes(door: Door) -> list[HTTPRouteHandler]:
         async def work(asked: Asked, seen: Seen) -> Reply:
             client = await door.client(asked, seen)
             wanted = await read_body(request, asked, AuthenticateRequest)
-            seen.tenant = wanted.tenant if wanted.tenant in client.tenants else None
-            opened = await door.app.authenticator.open(client, tenant=wanted.tenant, persona=wanted.persona, scopes=wanted.scopes)
+            _check(wanted)
+            if wanted.session_code is not None:
+                opened = await door.app.sign_in.redeem(client, wanted.session_code)
+            elif wanted.persona == "system":
+                seen.tenant = wanted.tenant if wanted.tenant in client.tenants else None
+                opened = await door.app.authenticator.open(
+                    client, tenant=wanted.tenant or "", persona="system", scopes=wanted.scopes
+                )
+            else:
+                seen.tenant = wanted.tenant if wanted.tenant in client.tenants else None
+                return await _begin(door, client, wanted)
             seen.session = opened.session
             shown = _view(opened.session, door)
             view = OpenedView(session_token=opened.token, token_type="Bearer", **shown)  # noqa: S106 - a token type, not a token
@@ -116,11 +158,108 @@ def routes(door: Door) -> list[HTTPRouteHandler]:
         async def work(asked: Asked, seen: Seen) -> Reply:
             session = await door.session(asked, seen)
             await door.app.authenticator.end(asked.bearer, session)
+            if session.persona != "system":
+                await door.app.sign_in.end(session)
             return Reply(b"", 204, headers=[NO_STORE])
 
         return await door.lead(request, Seen("end", "session"), work)
 
-    return [authenticate, show_session, end_session]
+    @get(
+        CALLBACK,
+        operation_id="finish_sign_in",
+        tags=["Session"],
+        summary="Where the tenant's authorization server sends the browser back to",
+        operation_class=callback_operation(("state", "code", "error", "error_uri", "iss")),
+        responses={302: ResponseSpec(None, description="On to the client's return URL."), **refusals((400, 405, 500, 503))},
+    )
+    async def finish_sign_in(request: Request[Any, Any, Any]) -> ASGIResponse:
+        async def work(asked: Asked, seen: Seen) -> Reply:
+            given = _once(request.scope["query_string"])
+            url = await door.app.sign_in.callback(
+                state=given.get("state", ""),
+                code=given.get("code"),
+                error=given.get("error"),
+                error_uri=given.get("error_uri"),
+                iss=given.get("iss"),
+                binding=request.cookies.get(BINDING),
+            )
+            return Reply(b"", 302, headers=[("location", url), ("referrer-policy", "no-referrer"), NO_STORE])
+
+        return await door.lead(request, Seen("sign_in", "session"), work)
+
+    @get(
+        "/launch",
+        operation_id="launch",
+        tags=["Session"],
+        summary="Where an EHR opens the application",
+        operation_class=callback_operation(("iss", "launch", "client")),
+        responses={
+            302: ResponseSpec(None, description="On to the tenant's sign-in page."),
+            **refusals((400, 403, 405, 500, 502, 503, 504)),
+        },
+    )
+    async def launch(request: Request[Any, Any, Any]) -> ASGIResponse:
+        async def work(asked: Asked, seen: Seen) -> Reply:
+            given = _once(request.scope["query_string"])
+            missing = [FieldProblem(name, "required", "the EHR sends it") for name in ("iss", "launch") if not given.get(name)]
+            if missing:
+                raise FixRequest("invalid_request", "This is no launch by an EHR.", errors=missing)
+            begun = await door.app.sign_in.launch(given["iss"], given["launch"], given.get("client"))
+            secure = "; Secure" if door.app.address.url.startswith("https://") else ""
+            cookie = f"{BINDING}={begun.binding}; Path={CALLBACK}; Max-Age={begun.expires_in}; HttpOnly; SameSite=Lax{secure}"
+            headers = [
+                ("location", begun.authorization_url),
+                ("set-cookie", cookie),
+                ("referrer-policy", "no-referrer"),
+                NO_STORE,
+            ]
+            return Reply(b"", 302, headers=headers)
+
+        return await door.lead(request, Seen("launch", "session"), work)
+
+    return [authenticate, show_session, end_session, finish_sign_in, launch]
+
+
+def _once(query: bytes) -> dict[str, str]:
+    """The parameters of a browser's request; one that comes twice is refused: nobody can say which one is meant."""
+    try:
+        pairs = parse_qsl(query.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=50)
+    except (ValueError, UnicodeDecodeError) as error:
+        raise FixRequest("invalid_request", "The query string is not valid percent-encoded UTF-8.") from error
+    found = dict(pairs)
+    if len(found) < len(pairs) or any(len(value) > 8192 or "\0" in value for value in found.values()):
+        raise FixRequest("invalid_request", "A parameter comes twice, or is too long.")
+    return found
+
+
+async def _begin(door: Door, client: Client, wanted: AuthenticateRequest) -> Reply:
+    """202 with the address that the person's browser has to go to."""
+    begun = await door.app.sign_in.begin(
+        client,
+        tenant=wanted.tenant or "",
+        persona=wanted.persona,
+        scopes=wanted.scopes,
+        return_url=wanted.return_url,
+        return_state=wanted.state,
+    )
+    view = SignInView(begun.session_id, begun.authorization_url, begun.expires_in)
+    return Reply(msgspec.json.encode(view), 202, headers=[NO_STORE])
+
+
+def _check(wanted: AuthenticateRequest) -> None:
+    """Either a tenant or a session code; what goes with a sign-in only, with a sign-in only."""
+    given = {name for name in ("tenant", "scopes", "return_url", "state") if getattr(wanted, name) is not None}
+    problems = []
+    if wanted.session_code is not None:
+        problems = [FieldProblem(name, "not_allowed", "does not go with session_code") for name in sorted(given)]
+    else:
+        if wanted.tenant is None:
+            problems.append(FieldProblem("tenant", "required", "name the tenant, or send the session_code of a sign-in"))
+        if wanted.persona == "system":
+            told = "goes with the provider and patient personas only"
+            problems += [FieldProblem(name, "not_allowed", told) for name in sorted(given & {"return_url", "state"})]
+    if problems:
+        raise FixRequest("invalid_request", "The body is not valid; see `errors`.", errors=problems)
 
 
 def _view(session: Session, door: Door) -> dict[str, Any]:
@@ -132,6 +271,8 @@ def _view(session: Session, door: Door) -> dict[str, Any]:
         "denied_scopes": session.denied_scopes,
         "patient_id": session.patient_id,
         "encounter_id": session.encounter_id,
+        "user": session.user,
+        "need_patient_banner": session.need_patient_banner,
         "expires_in": max(0, int((session.expires_at - door.app.now()).total_seconds())),
         "expires_at": instant(session.expires_at),
     }
