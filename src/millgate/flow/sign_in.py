@@ -428,6 +428,9 @@ def _scopes(
     advertised = of_form(supported, registration.scope_form)
     ceiling = ScopeSet.parse(client.scopes)
     given = of_persona(ceiling, persona) if scopes is None else read_scopes(scopes, persona)
+    if scopes is None and persona == "provider" and launch is None:
+        # Nobody picks a patient outside of a chart, and the source refuses `patient/` scopes without one.
+        given = ScopeSet(frozenset(atom for atom in given.atoms if atom.context == "user"))
     wanted = expand(ScopeSet(given.atoms), advertised)
     allowed = wanted.intersect(ceiling)
     if not allowed:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
+from urllib.parse import urlsplit
 
 import typer
 
@@ -31,6 +33,8 @@ Examples:
 
     millgate clients create "Warehouse" --tenant mercy --scope "system/*.rs" --json
 
+    millgate clients create "Chart" --tenant mercy --scope "user/*.rs" --return-url https://app.example/signed-in
+
     millgate clients create "On call" --operator
 """
 
@@ -44,6 +48,10 @@ def create(
         list[str] | None,
         typer.Option("--scope", metavar="SCOPE", help="A scope of its ceiling, SMART v1 or v2; repeatable; `*` allowed."),
     ] = None,
+    return_url: Annotated[
+        list[str] | None,
+        typer.Option("--return-url", metavar="URL", help="Where browsers go back to after a sign-in, to the letter; repeatable."),
+    ] = None,
     operator: Annotated[bool, typer.Option("--operator", help="May also see /tenants.")] = False,
     data_dir: DataDir = None,
     database_url: DatabaseUrl = None,
@@ -55,6 +63,8 @@ def create(
 
     tenants, scopes = tuple(tenant or ()), (*(scope or ()), *(["operator"] if operator else []))
     ScopeSet.parse(scopes)
+    urls = tuple(return_url or ())
+    check_return_urls(urls)
     if not operator and not (tenants and scopes):
         missing = [
             FieldProblem(f"--{word}", "required", "name at least one")
@@ -67,7 +77,9 @@ def create(
         for wanted in tenants:
             if await app.store.tenants.get(wanted) is None:
                 raise FixRequest("not_found", f"There is no tenant {wanted!r}; `millgate tenants list` names them.")
-        return await app.operate("create", "client", lambda: app.store.clients.create(name=name, tenants=tenants, scopes=scopes))
+        return await app.operate(
+            "create", "client", lambda: app.store.clients.create(name, tenants=tenants, scopes=scopes, return_urls=urls)
+        )
 
     made, key = with_app(settings_of(data_dir, database_url), work)
     if as_json:
@@ -129,6 +141,25 @@ def _row(client: Client) -> dict[str, Any]:
         "name": client.name,
         "tenants": list(client.tenants),
         "scopes": list(client.scopes),
+        "return_urls": list(client.return_urls),
         "created_at": instant(client.created_at),
         "revoked_at": instant(client.revoked_at) if client.revoked_at else None,
     }
+
+
+def check_return_urls(urls: Sequence[str]) -> None:
+    """Refuse return URLs that a session code should not be sent to: plain http is for this machine only."""
+    from millgate.errors import FieldProblem, FixRequest
+
+    problems = []
+    for url in urls:
+        parts = urlsplit(url)
+        local = parts.hostname in ("localhost", "127.0.0.1", "::1")
+        if parts.scheme not in ("http", "https") or not parts.hostname or (parts.scheme == "http" and not local):
+            problems.append(
+                FieldProblem("--return-url", "invalid", f"{url}: must be an https address (http on this machine only)")
+            )
+        elif parts.fragment or parts.username:
+            problems.append(FieldProblem("--return-url", "invalid", f"{url}: must have no fragment and no user name"))
+    if problems:
+        raise FixRequest("invalid_request", "Some return URLs cannot be used.", errors=problems)

@@ -8,7 +8,7 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 HELP = """Try all of it: a simulated Millennium hospital, and a gateway in front of it.
 
 Prints the addresses, an API key and four curl lines that work as pasted; with --json, one line
-`{gateway, simulator, api_key, tenant, data_dir, pid}`. Without --data-dir, everything is gone when it stops (SIGTERM or Ctrl-C).
+`{gateway, simulator, api_key, tenant, data_dir, pid, chart, users}`. Without --data-dir, everything is gone when it stops (SIGTERM or Ctrl-C).
 
 Examples:
 
@@ -60,6 +60,12 @@ def demo(
     ] = None,
     patients: Annotated[int, typer.Option("--patients", min=1, max=1_000_000, help="How many patients the hospital has.")] = 200,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Same seed, same hospital.")] = 1,
+    return_url: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--return-url", metavar="URL", help="Where browsers may go back to after a sign-in; default the gateway's /docs."
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON line, for scripts.")] = False,
 ) -> None:
     """Run until a signal comes."""
@@ -67,7 +73,7 @@ def demo(
 
     tune_process()
     with _folder(data_dir) as folder:
-        asyncio.run(_run(port, simulator_port, folder, patients, seed, as_json))
+        asyncio.run(_run(port, simulator_port, folder, patients, seed, return_url or [], as_json))
     say("stopped")
 
 
@@ -84,9 +90,11 @@ def _folder(data_dir: str | None) -> Any:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-async def _run(port: int, simulator_port: int, folder: Path, patients: int, seed: int, as_json: bool) -> None:
+async def _run(
+    port: int, simulator_port: int, folder: Path, patients: int, seed: int, return_urls: Sequence[str], as_json: bool
+) -> None:
     from millgate.app import App
-    from millgate.surfaces.api.server import Server
+    from millgate.surfaces.api.server import Server, bind
     from millgate.surfaces.cli import logs
     from millgate.surfaces.cli.options import settings_of
     from millgate.surfaces.cli.serve import first_of, stop_signals
@@ -98,14 +106,16 @@ async def _run(port: int, simulator_port: int, folder: Path, patients: int, seed
     logs.configure("warning")
     if not as_json:
         say(f"starting a hospital of {patients} patients and the gateway …")
-    async with _simulator(simulator_port, patients, seed) as (process, hospital), App.opened(settings) as app:
-        key = await _connect(app, hospital)
-        server, worker = Server(app), Worker(app)
+    bound = bind("127.0.0.1", port)  # first of all: the hospital has to know where browsers come back to
+    gateway = "http://{}:{}".format(*bound.getsockname()[:2])
+    async with _simulator(simulator_port, patients, seed, gateway) as (process, hospital), App.opened(settings) as app:
+        key = await _connect(app, hospital, return_urls or [f"{gateway}/docs"])
+        server, worker = Server(app, bound), Worker(app)
         try:
             await server.start()
             worker.start()
             if as_json:
-                print_json(_line(server.url, hospital.url, key, folder))
+                print_json(_line(server.url, hospital, key, folder))
             else:
                 await _introduce(app, server.url, hospital, key, folder)
             await first_of(stopping, server.wait(), process.wait())
@@ -116,23 +126,28 @@ async def _run(port: int, simulator_port: int, folder: Path, patients: int, seed
             await worker.stop()
 
 
-def _line(gateway: str, simulator: str, key: str, folder: Path) -> dict[str, Any]:
+def _line(gateway: str, hospital: Hospital, key: str, folder: Path) -> dict[str, Any]:
     return {
         "gateway": gateway,
-        "simulator": simulator,
+        "simulator": hospital.url,
         "api_key": key,
         "tenant": TENANT,
         "data_dir": str(folder),
         "pid": os.getpid(),
+        "chart": hospital.tenant["chart"],
+        "users": hospital.tenant["users"],
     }
 
 
 @asynccontextmanager
-async def _simulator(port: int, patients: int, seed: int) -> AsyncIterator[tuple[asyncio.subprocess.Process, Hospital]]:
+async def _simulator(
+    port: int, patients: int, seed: int, gateway: str
+) -> AsyncIterator[tuple[asyncio.subprocess.Process, Hospital]]:
     """The simulator in a process of its own, which ends when ours does, however ours ends."""
     from millgate.errors import CallOperator
 
     arguments = ["--port", str(port), "--patients", str(patients), "--seed", str(seed), "--json", "--until-stdin-closes"]
+    arguments += ["--redirect-uri", f"{gateway}/authenticate/callback", "--launch-url", f"{gateway}/launch"]
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
@@ -161,28 +176,34 @@ async def _simulator(port: int, patients: int, seed: int) -> AsyncIterator[tuple
             await process.wait()
 
 
-async def _connect(app: App, hospital: Hospital) -> str:
-    """Register the hospital as a tenant, as an operator would, and make an API client; its key."""
+async def _connect(app: App, hospital: Hospital, return_urls: Sequence[str]) -> str:
+    """Register the hospital as a tenant for all personas, as an operator would, and make an API client; its key."""
     from millgate.access.parties import ServiceType
     from millgate.surfaces.cli.registration import Given
 
     told = hospital.tenant
-    types = [ServiceType(one["system"], one["code"], one.get("display"), "operator") for one in told["service_types"]]
-    given = Given(
-        name=TENANT,
-        fhir_base=told["fhir_base"],
-        time_zone=told["time_zone"],
-        client_id=told["client_id"],
-        method="client_secret_basic",
-        scope_form="v2",
-        credential=told["client_secret"].encode(),
-        key_id=None,
-        algorithm=None,
-        service_types=tuple(types),
+    types = tuple(ServiceType(one["system"], one["code"], one.get("display"), "operator") for one in told["service_types"])
+    for registered in told["clients"]:
+        given = Given(
+            name=TENANT,
+            fhir_base=told["fhir_base"],
+            time_zone=told["time_zone"],
+            client_id=registered["client_id"],
+            method="client_secret_basic",
+            scope_form="v2",
+            credential=registered["client_secret"].encode(),
+            service_types=types,
+            persona=registered["persona"],
+            redirect_uri=next(iter(registered["redirect_uris"]), None),
+            calls_base=told["patient_fhir_base"] if registered["persona"] == "patient" else None,
+        )
+        await app.operate("add", "tenant", lambda given=given: given.keep(app), tenant=TENANT)  # type: ignore[misc]
+    scopes = (*(f"{context}/*.cruds" for context in ("system", "user", "patient")), "offline_access", "operator")
+    _, key = await app.operate(
+        "create",
+        "client",
+        lambda: app.store.clients.create("demo", tenants=(TENANT,), scopes=scopes, return_urls=tuple(return_urls)),
     )
-    await app.operate("add", "tenant", lambda: given.keep(app), tenant=TENANT)
-    scopes = ("system/*.cruds", "operator")
-    _, key = await app.operate("create", "client", lambda: app.store.clients.create("demo", tenants=(TENANT,), scopes=scopes))
     return key
 
 
@@ -211,9 +232,22 @@ async def _introduce(app: App, url: str, hospital: Hospital, key: str, folder: P
         "4. Book an appointment",
         f"""   curl -s {url}/create_appointment {as_session} {as_json} -H 'Idempotency-Key: demo-{now:%H%M%S}' -d '{booking}'""",
         "",
+        f"People sign in with a session for the provider or patient persona, or from the chart: {hospital.tenant['chart']}",
+        *(
+            f"   {one['persona']:9} {one['username']} / {one['password']}  ({one['name']})"
+            for one in _some(hospital.tenant["users"])
+        ),
+        "",
         "Ctrl-C stops it.",
     ]
     typer.echo("\n".join(lines))
+
+
+def _some(users: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """A clinician, a patient, and somebody who may see several records."""
+    providers = [one for one in users if one["persona"] == "provider"][-1:]
+    patients = [one for one in users if one["persona"] == "patient"]
+    return providers + patients[:1] + [one for one in patients if len(one["patient_ids"]) > 1][:1]
 
 
 async def _someone(url: str, key: str, app: App) -> tuple[dict[str, str], str]:
