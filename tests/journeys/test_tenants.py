@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import tempfile
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -45,10 +46,23 @@ def mercy(ward: Stack) -> Iterator[str]:
     ward.command("tenants", "remove", "mercy", "--yes")
 
 
+def ask(method: str, url: str, body: Any = None) -> tuple[Any, Any]:
+    """A JSON document and its headers; the answer has to be a success."""
+    parts = urlsplit(url)
+    connection = http.client.HTTPConnection(parts.netloc, timeout=30)
+    try:
+        connection.request(method, parts.path, None if body is None else json.dumps(body))
+        answer = connection.getresponse()
+        read = answer.read()
+        assert answer.status < 300, read
+        return json.loads(read or b"null"), answer.headers
+    finally:
+        connection.close()
+
+
 def fetch(url: str) -> tuple[Any, Any]:
     """A JSON document and its headers."""
-    with urllib.request.urlopen(url, timeout=30) as answer:  # noqa: S310 - a gateway of this test's own
-        return json.load(answer), answer.headers
+    return ask("GET", url)
 
 
 # -- registrations
@@ -101,6 +115,41 @@ def test_a_key_of_ones_own_is_published_too(ward: Stack, mercy: str) -> None:
     )
     shown, _ = fetch(ward.gateway + "/.well-known/jwks.json")
     assert "own-1" in {one["kid"] for one in shown["keys"]} or "own-1" in {one["kid"] for one in _later(ward)}
+
+
+# -- what a server says of itself, then and now
+
+
+def fault(ward: Stack, **rule: Any) -> None:
+    """Turn the simulator's fault dial."""
+    ask("POST", ward.simulator + "/_simulator/faults", rule)
+
+
+@pytest.fixture
+def faultless(ward: Stack) -> Iterator[None]:
+    """All faults are gone afterwards."""
+    yield
+    ask("DELETE", ward.simulator + "/_simulator/faults")
+
+
+@pytest.mark.usefixtures("faultless")
+def test_what_changes_at_a_tenant_is_found_classified_and_shown(ward: Stack, mercy: str) -> None:
+    assert ward.told("tenants", "check", mercy)["snapshots"][0]["changes"] == []
+    assert ward.told("tenants", "diff", mercy)["changes"] == []
+    fault(ward, kind="capability", resource_type="Patient", search_parameter="birthdate", change="drop")
+    fault(ward, kind="capability", scope="system/Goal.rs", change="add")
+    (looked,) = ward.told("tenants", "check", mercy)["snapshots"]
+    expected = [
+        ("breaking", "went", "search_parameter", "Patient.birthdate"),
+        ("additive", "came", "scope", "system/Goal.rs"),
+    ]
+    assert [(one["class"], one["change"], one["kind"], one["subject"]) for one in looked["changes"]] == expected
+    shown = ward.told("tenants", "diff", mercy)
+    assert [one["changes"] for one in shown["changes"]] == [looked["changes"]]
+    assert shown["looked_at"] is not None
+    assert "- breaking  search parameter Patient.birthdate" in ward.command("tenants", "diff", mercy).stdout
+    assert ward.told("tenants", "diff", mercy, "--since", "2999-01-01")["changes"] == []
+    assert ward.command("tenants", "diff", mercy, "--since", "yesterday", check=64).stderr.startswith("error: --since")
 
 
 def _later(ward: Stack) -> list[dict[str, str]]:

@@ -28,7 +28,7 @@ FINISHED_JOBS_KEPT_H = 72
 
 @dataclass(frozen=True, slots=True)
 class Retention:
-    """How long things are kept: replaced versions and the change feed; sessions after their end."""
+    """How long things are kept: replaced versions, the change feed and events; sessions after their end."""
 
     history: timedelta = timedelta(days=365)
     sessions: timedelta = timedelta(days=1)
@@ -74,7 +74,7 @@ def _maintenance() -> Blueprint:
     @tasks.periodic(cron="*/5 * * * *")
     @tasks.task(name="prune", queueing_lock="prune", pass_context=True)
     async def prune(context: JobContext, timestamp: int) -> dict[str, int]:
-        """Delete sessions, idempotency keys, replaced versions and replaced credentials that nobody is to see any more."""
+        """Delete sessions, idempotency keys, replaced versions and credentials, and old events."""
         return await prune_all(_store(context))
 
     @tasks.periodic(cron="* * * * *")
@@ -110,6 +110,7 @@ async def prune_all(store: Store) -> dict[str, int]:
         "idempotency_keys": await store.idempotency.prune(),
         "record_versions": await store.records.prune(older_than=now - store.retention.history),
         "credentials": await store.tenants.prune_credentials(),
+        "events": await store.events.prune(older_than=now - store.retention.history),
     }
     log.info("pruned", **found)
     return found

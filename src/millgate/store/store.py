@@ -14,12 +14,14 @@ from millgate.store.audit import Audit
 from millgate.store.clients import Clients
 from millgate.store.cluster import Cluster
 from millgate.store.database import Database
+from millgate.store.events import Events
 from millgate.store.idempotency import Idempotency
 from millgate.store.jobs import Retention, new_app
 from millgate.store.master_key import MasterKey
 from millgate.store.records import Records
 from millgate.store.sessions import Sessions
 from millgate.store.sign_ins import Grants, SignIns
+from millgate.store.snapshots import Snapshots
 from millgate.store.tenants import Tenants
 from millgate.store.vault import Vault
 
@@ -49,6 +51,8 @@ class Store:
         self.retention = retention
         self.records = Records(database, vault)
         self.tenants = Tenants(database, vault, self.records, now)
+        self.events = Events(database, now)
+        self.snapshots = Snapshots(database, self.events, now)
         self.clients = Clients(database, now)
         self.sessions = Sessions(database, vault, now)
         self.sign_ins = SignIns(database, vault, now)

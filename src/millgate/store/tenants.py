@@ -55,6 +55,7 @@ class Tenants:
         async with self._database.transaction() as connection:
             found = (await connection.execute(_SQL["remove"], {"name": name})).rowcount > 0
             await connection.execute(_SQL["forget_idempotency"], {"name": name})
+            await connection.execute(_SQL["forget_events"], {"name": name})
         await self._records.forget(name)
         await self._vault.destroy(name)
         return found

@@ -27,6 +27,7 @@ from millgate.errors import CallOperator, FixRequest, GatewayError, NotOffered
 from millgate.pathways.fhir_r4 import effect
 from millgate.pathways.fhir_r4.decode import names_addresses, relative_references
 from millgate.pathways.fhir_r4.discovery import Discovery, read_discovery
+from millgate.pathways.fhir_r4.documents import Documents, fetch_documents
 from millgate.pathways.fhir_r4.encode.appointment import FHIR_JSON, encode_appointment
 from millgate.pathways.fhir_r4.encode.search import IdentifierType, encode_search
 from millgate.pathways.fhir_r4.refusals import Purpose, refusal
@@ -103,6 +104,10 @@ class FhirR4:
             if known.discovery is None:
                 raise
             return known.discovery
+
+    async def documents(self, fhir_base: str) -> Documents:
+        """The documents in which the tenant's server describes itself, fetched anew."""
+        return await fetch_documents(self._transport, fhir_base, self._now)
 
     async def authorize(self, connection: Connection) -> Grant:
         """The scopes that the tenant grants to this connection; fetches a token, or uses the one at hand."""

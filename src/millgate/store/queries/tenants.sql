@@ -19,6 +19,9 @@ DELETE FROM tenant WHERE name = %(name)s;
 -- name: forget_idempotency
 DELETE FROM idempotency WHERE tenant = %(name)s;
 
+-- name: forget_events
+DELETE FROM event WHERE tenant = %(name)s;
+
 -- name: put_registration
 INSERT INTO registration (
     tenant, persona, client_id, method, scope_form, key_id, algorithm, redirect_uri, public_key, fhir_base

@@ -8,12 +8,13 @@ import typer
 
 from millgate.surfaces.cli.options import AsJson, DatabaseUrl, DataDir, settings_of, with_app
 from millgate.surfaces.cli.output import command, print_json, print_table, say
+from millgate.surfaces.cli.watching import DIFF, diff, look, tell_looked
 
 if TYPE_CHECKING:
     from millgate.access.parties import Tenant
     from millgate.app import App
 
-GROUP = """The health systems that the gateway is connected to: add, register, list, show, check, remove.
+GROUP = """The health systems that the gateway is connected to: add, register, list, show, check, diff, remove.
 
 Examples:
 
@@ -132,6 +133,8 @@ def add(
     async def work(app: App) -> dict[str, Any]:
         found = {} if offline else await _server(app, given.fhir_base)
         await app.operate("add", "tenant", lambda: given.keep(app), tenant=name)
+        if not offline:
+            found["snapshots"] = await look(app, name)
         return {**await _facts(app, name), **found, **_public_half(given.public_key)}
 
     _show(with_app(settings_of(data_dir, database_url), work), as_json)
@@ -187,6 +190,9 @@ def register(
     _show(with_app(settings_of(data_dir, database_url), work), as_json)
 
 
+app.command("diff", help=DIFF)(diff)
+
+
 @app.command("list", help="List all tenants.\n\nExamples:\n\n    millgate tenants list\n\n    millgate tenants list --json")
 @command
 def list_tenants(data_dir: DataDir = None, database_url: DatabaseUrl = None, as_json: AsJson = False) -> None:
@@ -229,13 +235,16 @@ def check(
     async def work(app: App) -> dict[str, Any]:
         facts = await _facts(app, name)
         found = await app.operate("check", "tenant", lambda: _server(app, facts["fhir_base"]), tenant=name)
-        return {"name": name, **found, "personas": [await _token(app, name, persona) for persona in facts["personas"]]}
+        snapshots = await look(app, name)
+        personas = [await _token(app, name, persona) for persona in facts["personas"]]
+        return {"name": name, **found, "snapshots": snapshots, "personas": personas}
 
     found = with_app(settings_of(data_dir, database_url), work)
     if as_json:
         print_json(found)
     else:
         say(f"{name}: discovery works: {len(found['resources'])} resource types, {found['scopes_supported']} scopes")
+        tell_looked(name, found["snapshots"])
         for one in found["personas"]:
             told = f"granted {len(one['granted'])} of {len(one['asked'])} scopes" if one["ok"] else f"refused: {one['detail']}"
             told = one["detail"] if one["ok"] and one["detail"] else told
@@ -375,6 +384,8 @@ def _show(facts: dict[str, Any], as_json: bool) -> None:
             value = ", ".join(one["display"] or one["code"] for one in value)
         elif name == "registrations":
             value = ", ".join(f"{one['persona']} ({one['client_id']}, {one['method']})" for one in value if "client_id" in one)
+        elif name == "snapshots":
+            value = f"{len(value)} taken, {sum(len(one['changes']) for one in value)} changes since the last"
         elif name == "jwks":
             typer.echo("register this public key with the vendor, or the address of the gateway's /.well-known/jwks.json:")
             print_json(value)

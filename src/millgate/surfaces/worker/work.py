@@ -1,11 +1,17 @@
-"""The durable worker inside a process: started, awaited, stopped; the jobs themselves are the store's."""
+"""The durable worker inside a process: started, awaited, stopped. The store's own jobs, and those that need the sources."""
 
 from __future__ import annotations
 
 import asyncio
 
+import structlog
+from procrastinate.blueprints import Blueprint
+
 from millgate.app import App
+from millgate.flow.watch import Watch
 from millgate.store.jobs import run_worker, stop
+
+log = structlog.get_logger(__name__)
 
 
 class Worker:
@@ -17,6 +23,7 @@ class Worker:
 
     def start(self) -> None:
         """Begin to work, inside the running loop."""
+        self._app.store.jobs.add_tasks_from(duties(self._app), namespace="tenants")
         self._task = asyncio.create_task(run_worker(self._app.store), name="worker")
 
     async def wait(self) -> None:
@@ -28,3 +35,20 @@ class Worker:
         """Begin no new job, let the running ones end, then return."""
         if self._task is not None:
             await stop(self._task)
+
+
+def duties(app: App) -> Blueprint:
+    """What is done regularly about the tenants: once an hour, those are looked at that nobody has looked at for a day."""
+    tasks = Blueprint()
+    watch = Watch(app.pathway, app.store.tenants, app.store.snapshots, app.now)
+
+    @tasks.periodic(cron="11 * * * *")
+    @tasks.task(name="look", queueing_lock="tenants:look")
+    async def look(timestamp: int) -> dict[str, str]:
+        """Take snapshots of what tenants' servers say of themselves, and tell of what changed."""
+        found = await watch.look_at_due()
+        if found:
+            log.info("tenants looked at", tenants=found)
+        return found
+
+    return tasks
