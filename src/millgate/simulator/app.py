@@ -11,6 +11,7 @@ import msgspec
 from millgate.simulator import oauth
 from millgate.simulator.answers import JSON, Answer, Refused, encode, not_found, outcome, unknown_tenant
 from millgate.simulator.authorization import Shared
+from millgate.simulator.authorization_door import authorization_door
 from millgate.simulator.call import Call
 from millgate.simulator.chart_launch import chart_launch
 from millgate.simulator.discovery import Surface
@@ -151,6 +152,10 @@ class Simulator:
             case ("DELETE", "rate_limit"):
                 self.rate_limits.set(None)
                 return Answer(204)
+        if call.segments[1:2] == ("authorization",):
+            opened = authorization_door(self.shared, self.tenants, call.method, call.segments[2:], call.body)
+            if opened is not None:
+                return opened
         return _json(404, {"error": "no such door"})
 
     def _state(self, call: Call) -> dict[str, Any]:

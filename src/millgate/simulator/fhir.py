@@ -24,6 +24,7 @@ from millgate.simulator.scheduling.json_patch import decode_json, read_patch
 from millgate.simulator.search.dates import span_of
 from millgate.simulator.search.table import RULES
 from millgate.simulator.tenant import Tenant
+from millgate.simulator.view import View
 
 _BODY_TYPES = frozenset({"application/fhir+json", "application/json"})
 _PATCH_TYPE = "application/json-patch+json"
@@ -67,7 +68,11 @@ class FhirSurface:
         if method == "GET" and resource_id is None:
             self._may(resource_type, "s")
             return self._tenant.search.run(
-                RULES[resource_type], self._call.raw_query, self._base, lambda other: self._may(other, "r")
+                RULES[resource_type],
+                self._call.raw_query,
+                self._base,
+                lambda other: self._may(other, "r"),
+                self._view(resource_type, "s"),
             )
         if method == "GET" and resource_id is not None:
             self._may(resource_type, "r")
@@ -90,12 +95,17 @@ class FhirSurface:
         if allowed is not None and resource_type not in allowed:
             raise Refused(outcome(403, "forbidden", "Forbidden resource"))
 
+    def _view(self, resource_type: str, letter: str) -> View:
+        return View.of(self._token, self._tenant.records, resource_type, letter)
+
     # --- reads
 
     def _read(self, resource_type: str, resource_id: str) -> Answer:
+        view = self._view(resource_type, "r")
         record = self._tenant.records.read(resource_type, resource_id)
-        if record is None:
-            raise not_found()
+        if record is None or not view.lets_through(record):
+            raise view.missing(resource_id) or not_found()
+        record = view.shown(record)
         headers = {"ETag": _entity_tag(record)} if "meta" in record.resource else {}  # a combined record has no version
         if modified := _last_modified(record):
             headers["Last-Modified"] = modified
@@ -109,12 +119,14 @@ class FhirSurface:
     def _create_appointment(self) -> Answer:
         if self._call.media_type() not in _BODY_TYPES:
             raise Refused(Answer(415))
-        record = self._tenant.calendar.create(read_appointment(decode_json(self._call.body)), self._client())
+        new = read_appointment(decode_json(self._call.body))
+        self._view("Appointment", "c").check_patients([new.patient_id])
+        record = self._tenant.calendar.create(new, self._client())
         return self._written(201, record, {"Location": f"{self._base}/Appointment/{record.id}"})
 
     def _patch(self, resource_type: str, resource_id: str) -> Answer:
         record = self._tenant.records.read(resource_type, resource_id)
-        if record is None:
+        if record is None or not self._view(resource_type, "u").lets_through(record):
             raise not_found()
         if self._call.media_type() != _PATCH_TYPE:
             raise Refused(Answer(415))

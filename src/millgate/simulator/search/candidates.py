@@ -32,8 +32,11 @@ def by_id(records: Records, query: Query, resource_type: str) -> list[Record]:
 
 def patients(records: Records, query: Query) -> list[Record]:
     """The patients of the index; one that was combined into another is only to be had by a read."""
+    wanted = set(query.values("_id")) if "_id" in query.given else None
+    if query.within is not None:
+        wanted = set(query.within) if wanted is None else wanted & query.within
     ids = records.hospital.find_patients(
-        ids=list(query.values("_id")) if "_id" in query.given else None,
+        ids=sorted(wanted) if wanted is not None else None,
         identifier=_identifier(query),
         name=query.first("name"),
         family=query.first("family"),

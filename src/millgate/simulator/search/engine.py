@@ -6,7 +6,7 @@ import uuid
 import zlib
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
 from millgate.simulator.answers import Answer, Refused, bad_request, fhir, outcome
 from millgate.simulator.records import Json, Record, Records
@@ -20,6 +20,16 @@ from millgate.simulator.search.rules import Include, SearchRule
 _STORES = {"laboratory": "staged_lab", "vital-signs": "staged_vital_signs"}
 
 
+class Seen(Protocol):
+    """What a token lets through of one resource type, and how it looks to it. `patients`: whose records; None for everybody's."""
+
+    @property
+    def patients(self) -> frozenset[str] | None: ...
+    def check_query(self, query: Query) -> None: ...
+    def lets_through(self, record: Record) -> bool: ...
+    def shown(self, record: Record) -> Record: ...
+
+
 class Search:
     """The searches of one tenant on one surface."""
 
@@ -27,25 +37,29 @@ class Search:
         self._records = records
         self._memory = memory
 
-    def run(self, rule: SearchRule, raw_query: str, base: str, may_read: Callable[[str], None]) -> Answer:
-        """The Bundle for a query string. `base` is the FHIR base of the links; `may_read` refuses a type that the token may not read."""
+    def run(self, rule: SearchRule, raw_query: str, base: str, may_read: Callable[[str], None], view: Seen) -> Answer:
+        """The Bundle for a query string. `base` is the FHIR base of the links; `may_read` refuses a type that the token may not read;
+        `view` is what the token lets through, of new searches and of pages of earlier ones alike."""
         query = read_query(rule, raw_query)
+        view.check_query(query)
+        query.within = view.patients
         if query.page_context is not None and rule.page is not None:
             place = self._memory.recall(rule.resource_type, query.page_context, rule.page)
         else:
             if query.revincludes:
                 may_read("Provenance")
-            place = Place("", self._find(rule, query), 0)
+            place = Place("", self._find(rule, query, view), 0)
             if len(place.found.pages) > 1:
                 place = self._memory.remember(place.found)
         for include in _includes(rule, place.found):
             for resource_type in include.resource_types:
                 may_read(resource_type)
-        return self._bundle(rule, place, base, raw_query)
+        return self._bundle(rule, place, base, raw_query, view)
 
-    def _find(self, rule: SearchRule, query: Query) -> Found:
+    def _find(self, rule: SearchRule, query: Query, view: Seen) -> Found:
         source = SOURCES[rule.resource_type]
-        hits = [r for r in source.find(self._records, query) if matches(r.resource, query, source.seen_to)]
+        found = (r for r in source.find(self._records, query) if matches(r.resource, query, source.seen_to))
+        hits = [r for r in found if view.lets_through(r)]
         if rule.resource_type == "Patient" and len(hits) > MOST_PATIENTS:
             raise _too_many()
         _check_one_patient(rule, query, hits)
@@ -62,9 +76,10 @@ class Search:
             ),
         )
 
-    def _bundle(self, rule: SearchRule, place: Place, base: str, raw_query: str) -> Answer:
+    def _bundle(self, rule: SearchRule, place: Place, base: str, raw_query: str, view: Seen) -> Answer:
         found = place.found
-        records = [r for r in (self._records.read(rule.resource_type, i) for i in found.pages[place.number]) if r is not None]
+        held = (self._records.read(rule.resource_type, i) for i in found.pages[place.number])
+        records = [view.shown(r) for r in held if r is not None and view.lets_through(r)]
         included = self._included(rule, found, records)
         bundle: dict[str, Any] = {"resourceType": "Bundle", "id": str(uuid.uuid4()), "type": "searchset"}
         if rule.total and len(found.pages) == 1:

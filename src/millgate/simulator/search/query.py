@@ -33,7 +33,8 @@ class Given:
 
 @dataclass(slots=True)
 class Query:
-    """A search that the rules allow. `kept` is the query string without page parameters, as it came."""
+    """A search that the rules allow. `kept` is the query string without page parameters, as it came; `within` are the only patients
+    to be looked at, if not all of them are."""
 
     rule: SearchRule
     given: dict[str, Given] = field(default_factory=dict)
@@ -43,6 +44,7 @@ class Query:
     page_context: str | None = None
     page_direction: str = "NEXT"
     kept: str = ""
+    within: frozenset[str] | None = None
 
     def values(self, name: str) -> tuple[str, ...]:
         given = self.given.get(name)

@@ -1,0 +1,109 @@
+"""What a token lets through of a tenant's records, and how they look to it.
+
+Not known from public sources, chosen here: a call that names another patient (`patient`, `subject`, `Patient/<id>`) is the edge's 403;
+any other record of another patient is a 404 in a read and missing in a search. Of a record that was entered in error a portal user
+sees the shell, with `error` in the place of what was measured or reported, as the documents show it for Observation, Procedure and
+others. Notes are withheld. One in forty of the seeded appointments is sensitive at the site: to portal users it is not there.
+Source: fact sheet sections 2.3, 3.2 (Appointment), 4.5; published examples of the patient persona.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from html import escape
+
+from millgate.simulator.answers import Refused
+from millgate.simulator.authorization import Token, another_patient
+from millgate.simulator.records import Json, Record, Records
+from millgate.simulator.search.matching import at, reference_id
+from millgate.simulator.search.query import Query
+
+_ABOUT_PATIENTS = frozenset({"Patient", "Encounter", "Observation", "DiagnosticReport", "Appointment"})
+_ERROR = {
+    "coding": [{"system": "http://terminology.hl7.org/CodeSystem/data-absent-reason", "code": "error", "display": "Error"}],
+    "text": "Error",
+}
+_SHELL = ("resourceType", "id", "meta", "status", "category", "class", "subject", "participant")
+_EVERY_SENSITIVE = 40
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """The records of one resource type through one token. `patients`: whose records are let through; None for everybody's."""
+
+    records: Records
+    resource_type: str
+    patients: frozenset[str] | None = None
+    portal: bool = False
+
+    @classmethod
+    def of(cls, token: Token | None, records: Records, resource_type: str, letter: str) -> View:
+        """What a token, or nobody's token on the open surface, sees in one interaction (c, r, u, d or s)."""
+        if token is None or resource_type not in _ABOUT_PATIENTS:
+            return cls(records, resource_type, portal=token is not None and token.client.persona == "patient")
+        return cls(records, resource_type, token.patients(resource_type, letter), token.client.persona == "patient")
+
+    def lets_through(self, record: Record) -> bool:
+        if (
+            self.patients is not None
+            and record.key[0] in _ABOUT_PATIENTS
+            and not self.patients & set(patients_of(record.resource))
+        ):
+            return False
+        return not (self.portal and self._is_sensitive(record))
+
+    def shown(self, record: Record) -> Record:
+        """The record as this token sees it."""
+        if not self.portal:
+            return record
+        if record.resource.get("status") == "entered-in-error":
+            return Record(_shell(record.resource))
+        if "note" in record.resource:
+            return Record({name: value for name, value in record.resource.items() if name != "note"})
+        return record
+
+    def check_query(self, query: Query) -> None:
+        """Refused if a search names a patient whose records are not let through."""
+        named = [*query.values("patient"), *query.values("subject")]
+        if self.resource_type == "Patient":
+            named += query.values("_id")
+        self.check_patients(named)
+
+    def check_patients(self, named: list[str]) -> None:
+        if self.patients is not None and not set(named) <= self.patients:
+            raise another_patient()
+
+    def missing(self, resource_id: str) -> Refused | None:
+        """The refusal of a read of a patient whom the token is not for; None for other reads, which just find nothing."""
+        other = self.resource_type == "Patient" and self.patients is not None and resource_id not in self.patients
+        return another_patient() if other else None
+
+    def _is_sensitive(self, record: Record) -> bool:
+        if record.key[0] != "Appointment" or zlib.crc32(record.id.encode()) % _EVERY_SENSITIVE:
+            return False
+        return self.records.hospital.patient_of("Appointment", record.id) is not None  # seeded: not one that an app has made
+
+
+def patients_of(resource: Json) -> Iterator[str]:
+    """The ids of the patients whom a resource is about."""
+    if resource["resourceType"] == "Patient":
+        yield str(resource["id"])
+        return
+    for holder in (*at(resource, ["subject"]), *at(resource, ["participant", "actor"])):
+        if str(holder.get("reference", "")).startswith("Patient/") and (patient := reference_id(holder)):
+            yield patient
+
+
+def _shell(resource: Json) -> Json:
+    """What is left of a record that was entered in error."""
+    kind = str(resource["resourceType"])
+    kept = {name: value for name, value in resource.items() if name in _SHELL or name.startswith("effective")}
+    if "code" in resource and kind == "Observation":
+        kept |= {"code": resource["code"], "dataAbsentReason": _ERROR}
+    elif "code" in resource:
+        kept["code"] = _ERROR
+    told = f"<p><b>{escape(kind)}</b></p><p><b>Status</b>: Entered in Error</p>"
+    kept["text"] = {"status": "generated", "div": f'<div xmlns="http://www.w3.org/1999/xhtml">{told}</div>'}
+    return kept
