@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from millgate.surfaces.cli.finding import FIND, find
 from millgate.surfaces.cli.options import AsJson, DatabaseUrl, DataDir, settings_of, with_app
 from millgate.surfaces.cli.output import command, print_json, print_table, say
 from millgate.surfaces.cli.watching import DIFF, diff, look, tell_looked
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from millgate.access.parties import Tenant
     from millgate.app import App
 
-GROUP = """The health systems that the gateway is connected to: add, register, list, show, check, diff, remove.
+GROUP = """The health systems that the gateway is connected to: add, register, list, show, check, diff, find, remove.
 
 Examples:
 
@@ -191,6 +192,7 @@ def register(
 
 
 app.command("diff", help=DIFF)(diff)
+app.command("find", help=FIND)(find)
 
 
 @app.command("list", help="List all tenants.\n\nExamples:\n\n    millgate tenants list\n\n    millgate tenants list --json")
