@@ -81,9 +81,63 @@ def test_options(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert options.host == "127.0.0.1"
 
 
+USERS = [
+    "--redirect-uri",
+    "http://127.0.0.1:9/a",
+    "--redirect-uri",
+    "http://127.0.0.1:9/b",
+    "--launch-url",
+    "http://127.0.0.1:9/launch",
+]
+
+
+def test_an_app_of_each_persona_by_its_redirect_address_alone() -> None:
+    with subprocess.Popen([*COMMAND, *USERS, "--tenant", "North", "--tenant", "South"], stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        report = json.loads(process.stdout.readline())
+        process.terminate()
+    for tenant in report["tenants"]:
+        clients = {client["persona"]: client for client in tenant["clients"]}
+        assert list(clients) == ["system", "provider", "patient"]
+        assert all(client["client_secret"] for client in clients.values())
+        for persona in ("provider", "patient"):
+            assert clients[persona]["redirect_uris"] == ["http://127.0.0.1:9/a", "http://127.0.0.1:9/b"]
+            assert clients[persona]["launch_url"] == "http://127.0.0.1:9/launch"
+            assert (clients[persona]["public"], clients[persona]["access"]) == (False, "offline")
+        for user in tenant["users"]:
+            assert {"persona", "username", "password", "name"} < set(user)
+            assert ("practitioner_id" in user) is (user["persona"] == "provider")
+        assert tenant["patient_fhir_base"] == tenant["fhir_base"].replace("/r4/", "/patient/r4/")
+    first, second = ({user["username"] for user in tenant["users"]} for tenant in report["tenants"])
+    assert first != second
+
+
+def test_apps_of_users_by_name() -> None:
+    named = ["--client", "s", "--provider-client", "p1", "--provider-client", "p2", "--patient-client", "q"]
+    options = read_options([*named, *USERS, "--client-access", "online", "--public-clients"])
+    assert [(client.client_id, client.persona) for client in options.clients] == [
+        ("s", "system"),
+        ("p1", "provider"),
+        ("p2", "provider"),
+        ("q", "patient"),
+    ]
+    assert [client.offline for client in options.clients] == [True, False, False, False]
+    assert [client.public for client in options.clients] == [False, True, True, True]
+
+
 @pytest.mark.parametrize(
     "arguments",
-    [["--client", "a", "--client-jwks", "nowhere.json"], ["--patients", "0"], ["--today", "soon"], ["--client-jwks", "x"]],
+    [
+        ["--provider-client", "p"],
+        ["--launch-url", "http://127.0.0.1:9/launch"],
+        ["--redirect-uri", "/callback"],
+        ["--redirect-uri", "http://a/b#c"],
+        ["--client", "a", "--patient-client", "a", "--redirect-uri", "http://a/b"],
+        ["--client", "a", "--client-jwks", "nowhere.json"],
+        ["--patients", "0"],
+        ["--today", "soon"],
+        ["--client-jwks", "x"],
+    ],
 )
 def test_wrong_options(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:

@@ -63,7 +63,8 @@ class Simulator:
             return
         else:
             call.surface = "control" if segments[:1] == (_CONTROL,) else "authorization"
-            call.template = call.path if segments in (("jwk",), ("tokeninfo",)) or call.surface == "control" else "/{unknown}"
+            known = segments in (("jwk",), ("tokeninfo",)) or call.surface == "control"
+            call.template = call.path if known else "/errors/{urn}" if segments[:1] == ("errors",) else "/{unknown}"
             return
         call.tenant = rest[0] if rest else None
         below = rest[1:]
@@ -102,6 +103,8 @@ class Simulator:
             return chart_launch(self.tenants.get(call.segments[1]), call, oauth.form_of(call))
         if call.segments == ("tokeninfo",) and call.method == "POST":
             return oauth.introspect(self.tenants, call)
+        if len(call.segments) == 4 and call.segments[::2] == ("errors", "instances") and call.method == "GET":
+            return oauth.explained(call.segments[1], call.segments[3])
         raise not_found()
 
     def _fhir(self, call: Call) -> Answer:

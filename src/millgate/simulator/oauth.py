@@ -16,7 +16,10 @@ from millgate.simulator.clients import USER_PERSONAS, Persona
 from millgate.simulator.discovery import Addresses
 from millgate.simulator.identity import openid_configuration, provider_id
 from millgate.simulator.oauth_errors import (
+    AT_TOKEN,
     GRANT,
+    ON_CALLBACK,
+    ON_PAGE,
     URN,
     WRONG_CREDENTIALS,
     OAuthRefused,
@@ -68,6 +71,14 @@ def _form_pairs(call: Call) -> list[tuple[str, str]]:
         return parse_qsl(call.body.decode(), keep_blank_values=True, max_num_fields=50)
     except (UnicodeDecodeError, ValueError):
         return []
+
+
+def explained(urn: str, correlation: str) -> Answer:
+    """The page at an `error_uri`."""
+    name = urn.removeprefix(URN)
+    if name not in {**AT_TOKEN, **ON_CALLBACK, **ON_PAGE} or correlation_id(correlation) != correlation:
+        raise not_found()
+    return error_page(_NOBODY, urn, correlation, 200)
 
 
 # --- the user flow
