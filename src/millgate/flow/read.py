@@ -205,7 +205,8 @@ class Reader:
         beside = [_Written.of(resource) for resource in _visible(held, page.included, scoped=False)[0]]
         await self._keep(connection, written + beside, page.fetched_at)
         warnings = tuple({"code": "source_warning", "detail": text} for text in page.warnings)
-        if withheld:
+        # Of a search for patients it is not told that there were others: that somebody of a name is a patient here is theirs to tell.
+        if withheld and declaration.name != "patient":
             warnings += ({"code": "withheld", "detail": f"{withheld} records that are not this patient's alone were left out."},)
         shelved = self._shelve(
             connection, request, written, beside, page.next_link, page.fetched_at, warnings, _marks(place.seen)
@@ -222,6 +223,7 @@ class Reader:
             error.calls = tuple(found.calls)
             raise error
         companions, calls = await self._companion(connection, session, request.declaration, found.resource)
+        companions = _visible(held, companions, scoped=False)[0]
         written, beside = [_Written.of(found.resource)], [_Written.of(one) for one in companions]
         await self._keep(connection, written + beside, found.fetched_at)
         return self._shelve(connection, request, written, beside, None, found.fetched_at, ()), [*found.calls, *calls]

@@ -21,6 +21,7 @@ import structlog
 from millgate.access.grants import UserGrant
 from millgate.access.parties import Client, Persona, Registration, Session, Tenant
 from millgate.access.scopes import ScopeSet, expand, granted, of_form, translate
+from millgate.canonical.exchange import Call
 from millgate.errors import FieldProblem, FixRequest, GatewayError, NeedAccess, NotOffered
 from millgate.flow.authenticate import Authenticator, Opened, of_persona, read_scopes
 from millgate.flow.pathway import Pathway
@@ -50,6 +51,8 @@ class SignedIn(Protocol):
     def need_patient_banner(self) -> bool | None: ...
     @property
     def tenant_id(self) -> str | None: ...
+    @property
+    def calls(self) -> Sequence[Call]: ...
 
 
 class Desk(Protocol):
@@ -152,6 +155,22 @@ class Begun:
     authorization_url: str
     expires_in: int
     binding: str | None = field(default=None, repr=False)
+    client_id: str = ""
+    tenant: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Returned:
+    """Where the browser goes on to, and what the audit chain has to know: whose sign-in it was, and how it ended."""
+
+    url: str = field(repr=False)
+    session_id: str
+    client_id: str
+    tenant: str
+    persona: Persona
+    user: str | None = None
+    code: str | None = None  # the error's, where it failed
+    calls: Sequence[Call] = ()
 
 
 class SignInFlow:
@@ -243,7 +262,7 @@ class SignInFlow:
             audience=place.fhir_base,
             launch=launch,
         )
-        return Begun(session_id, url, int(SIGN_IN_LIFE.total_seconds()), binding)
+        return Begun(session_id, url, int(SIGN_IN_LIFE.total_seconds()), binding, client.id, tenant)
 
     async def launch(self, iss: str, launch: str, client_id: str | None) -> Begun:
         """An EHR opens the application: the same sign-in, with the EHR's launch context. An unknown `iss` is refused."""
@@ -262,7 +281,7 @@ class SignInFlow:
 
     async def callback(
         self, *, state: str, code: str | None, error: str | None, error_uri: str | None, iss: str | None, binding: str | None
-    ) -> str:
+    ) -> Returned:
         """Where the browser goes on to: the application, with a one-time session code, or with an error.
 
         Raises FixRequest("invalid_request") for a state that is unknown, used or too old: then there is nowhere to send it.
@@ -281,18 +300,21 @@ class SignInFlow:
                 "This browser did not begin this sign-in; open the application from the chart again.",
                 errors=[FieldProblem("state", "not_bound", "must be of a sign-in that this browser began")],
             )
+        whose = (under_way.id, under_way.client_id, under_way.tenant, under_way.persona)
         try:
-            session_code = await self._exchange(under_way, plan, code, error, error_uri, iss)
+            session_code, signed_in = await self._exchange(under_way, plan, code, error, error_uri, iss)
         except GatewayError as refused:
             log.warning("sign-in failed", tenant=under_way.tenant, code=refused.code)
             told = {"error": refused.code, "error_description": refused.detail, "session_id": under_way.id}
-            return _with_query(plan.return_url, told, plan.return_state)
-        return _with_query(plan.return_url, {"session_code": session_code}, plan.return_state)
+            calls = [call for call in refused.calls if isinstance(call, Call)]
+            return Returned(_with_query(plan.return_url, told, plan.return_state), *whose, code=refused.code, calls=calls)
+        url = _with_query(plan.return_url, {"session_code": session_code}, plan.return_state)
+        return Returned(url, *whose, user=signed_in.user, calls=signed_in.calls)
 
     async def redeem(self, client: Client, session_code: str) -> Opened:
         """The session that a sign-in came to. Raises NeedAccess("invalid_session") for a code that is not this client's, or used."""
         redeemed = await self._sign_ins.redeem(session_code, client.id) if session_code.startswith("sc_") else None
-        if redeemed is None:
+        if redeemed is None or redeemed.tenant not in client.tenants:
             raise NeedAccess(
                 "invalid_session",
                 "The session code is unknown, has been used, is older than two minutes, or is another client's.",
@@ -343,8 +365,8 @@ class SignInFlow:
 
     async def _exchange(
         self, under_way: Any, plan: _Plan, code: str | None, error: str | None, error_uri: str | None, iss: str | None
-    ) -> str:
-        """The session code of a sign-in whose browser came back."""
+    ) -> tuple[str, SignedIn]:
+        """The session code of a sign-in whose browser came back, and what the source said of it."""
         if error is not None:
             raise self._desk.denial(error, error_uri)
         if not code:
@@ -365,24 +387,13 @@ class SignInFlow:
             issuer=discovery.issuer,
             fhir_base=place.fhir_base,
         )
-        if signed_in.tenant_id is not None and not place.fhir_base.endswith("/" + signed_in.tenant_id):
-            raise NeedAccess("invalid_session", "The sign-in is refused: its token is for another tenant than was asked.")
-        allowed, wanted = ScopeSet.parse(plan.allowed), ScopeSet.parse(plan.wanted)
-        held = granted(allowed, signed_in.grant.scopes).scopes
-        if not held.atoms:
-            raise NeedAccess("scope_narrowed", "The source granted none of the scopes asked for, or the person allowed none.")
-        if under_way.persona == "patient" and signed_in.patient_id is None:
-            raise NeedAccess("patient_out_of_context", "The source named no patient for this sign-in, so no record can be shown.")
+        try:
+            outcome = _outcome(under_way.persona, place.fhir_base, plan, signed_in)
+        except GatewayError as refused:
+            refused.calls = tuple(signed_in.calls)
+            raise
         await self._grants.put(under_way.id, under_way.tenant, signed_in.grant)
-        outcome = _Outcome(
-            held.strings(),
-            wanted.minus(held).strings(),
-            signed_in.patient_id,
-            signed_in.encounter_id,
-            signed_in.user,
-            signed_in.need_patient_banner,
-        )
-        return await self._sign_ins.answer(under_way, msgspec.msgpack.encode(outcome))
+        return await self._sign_ins.answer(under_way, msgspec.msgpack.encode(outcome)), signed_in
 
     async def _issuer(self, iss: str) -> tuple[str, Persona] | None:
         """The tenant and the persona whose FHIR base this is; bases with and without a trailing slash are one."""
@@ -416,6 +427,28 @@ class SignInFlow:
         return fit[0]
 
 
+def _outcome(persona: Persona, fhir_base: str, plan: _Plan, signed_in: SignedIn) -> _Outcome:
+    """What the session will hold. NeedAccess where the token is another tenant's, holds nothing, or names no patient for a patient."""
+    if signed_in.tenant_id is not None and not fhir_base.endswith("/" + signed_in.tenant_id):
+        raise NeedAccess("invalid_session", "The sign-in is refused: its token is for another tenant than was asked.")
+    held = granted(ScopeSet.parse(plan.allowed), signed_in.grant.scopes).scopes
+    if not held.atoms:
+        raise NeedAccess("scope_narrowed", "The source granted none of the scopes asked for, or the person allowed none.")
+    if persona == "patient" and signed_in.patient_id is None:
+        raise NeedAccess("patient_out_of_context", "The source named no patient for this sign-in, so no record can be shown.")
+    # Of the words only this one is told when it is denied: without it the session cannot go on when the person has left.
+    lasting = OFFLINE in plan.wanted and (OFFLINE not in signed_in.grant.scopes or signed_in.grant.refresh_token is None)
+    denied = ScopeSet.parse(scope for scope in plan.wanted if scope != OFFLINE).minus(held)
+    return _Outcome(
+        held.strings(),
+        (*denied.strings(), *((OFFLINE,) if lasting else ())),
+        signed_in.patient_id,
+        signed_in.encounter_id,
+        signed_in.user,
+        signed_in.need_patient_banner,
+    )
+
+
 def _scopes(
     client: Client,
     registration: Registration,
@@ -433,7 +466,7 @@ def _scopes(
         given = ScopeSet(frozenset(atom for atom in given.atoms if atom.context == "user"))
     wanted = expand(ScopeSet(given.atoms), advertised)
     allowed = wanted.intersect(ceiling)
-    if not allowed:
+    if not allowed.atoms:
         raise NeedAccess(
             "scope_missing",
             f"None of the scopes asked for is allowed to this client on this tenant. It may have: {' '.join(client.scopes)}.",
@@ -449,7 +482,8 @@ def _scopes(
     elif ONLINE in advertised:
         words.add(ONLINE)
     data = translate(allowed, registration.scope_form, advertised).asked
-    return wanted, allowed, tuple(sorted({*data, *words}))
+    told = ScopeSet(wanted.atoms, given.words & {OFFLINE})
+    return told, allowed, tuple(sorted({*data, *words}))
 
 
 def _return_url(client: Client, return_url: str | None) -> str:

@@ -259,6 +259,7 @@ class Writer:
         patients = patients_of(old.resource)
         if len(patients) != 1:
             raise FixRequest("rejected_by_source", "The appointment names no single patient, so it cannot be booked anew.")
+        allow_patient(session, patients[0], require(session, "Appointment", "c"))
         if again and "requestedPeriod" in old.resource:  # it was a proposal: the first sending may have given it this slot
             done = await self._effect(connection, BookSlot(slot_id, patients[0]), calls, None)
             if done is not None and done.resource_id == appointment_id:
@@ -387,7 +388,8 @@ class Writer:
                 calls.extend(call for call in error.calls if isinstance(call, Call))
                 return _unread(connection, sent, status, calls, error)
             calls.extend(found.calls)
-        await self._recorder.put(connection.tenant.name, self._pathway.name, [found.resource], found.fetched_at)
+        if connection.registration.persona != "patient":  # the patient host masks what it shows: that is no version of the record
+            await self._recorder.put(connection.tenant.name, self._pathway.name, [found.resource], found.fetched_at)
         body = encode_object(self._normalize(connection, found))
         if warnings:
             told = msgspec.json.decode(body)
@@ -397,8 +399,11 @@ class Writer:
 
 
 def _holder(session: Session) -> str:
-    """Whose keys these are: the client's, or one person's at the client."""
-    return session.client_id if session.persona == "system" else f"{session.client_id}/{session.user or session.id}"
+    """Whose keys these are: the client's, or one person's at the client; who acts for several patients has keys for each."""
+    if session.persona == "system":
+        return session.client_id
+    person = f"{session.client_id}/{session.user or session.id}"
+    return f"{person}/{session.patient_id}" if session.persona == "patient" else person
 
 
 def _check_rights(session: Session, request: AppointmentRequest) -> None:

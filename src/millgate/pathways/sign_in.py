@@ -30,6 +30,7 @@ from millgate.pathways.tokens import explain, prove, read_token, urn_of
 ID_TOKEN_ALGORITHMS: Final = ["RS256", "RS384", "ES256", "ES384"]  # never none, never one with a shared secret
 LEEWAY: Final = timedelta(seconds=60)
 KEYS_LIFE: Final = timedelta(hours=1)
+BETWEEN_REFRESHES: Final = timedelta(minutes=1)
 MOST_KEY_SETS: Final = 1_000
 
 
@@ -137,7 +138,10 @@ class SignInDesk:
         except GatewayError as error:
             error.calls = tuple(calls)
             raise
-        grant = UserGrant(token.value, _text(members.get("refresh_token")), token.scopes, token.expires_at, now)
+        # A code's token is no refresh: where the source takes it back at once, the first refresh need not wait for its minute.
+        grant = UserGrant(
+            token.value, _text(members.get("refresh_token")), token.scopes, token.expires_at, now - BETWEEN_REFRESHES
+        )
         return SignedIn(
             grant=grant,
             patient_id=_text(members.get("patient")),
@@ -185,16 +189,7 @@ class SignInDesk:
         named = _unchecked_issuer(id_token)
         if issuer is None or named is None or not _under(named, issuer):
             raise _bad("it was issued by another authorization server than the tenant's")
-        claims: Mapping[str, Any] | None = None
-        for again in (False, True):  # keys rotate about every two days: a key that is not known is asked for once
-            keys = await self._key_set(named, issuer, calls, again=again)
-            try:
-                claims = jwt.decode(id_token, keys, algorithms=ID_TOKEN_ALGORITHMS).claims
-                break
-            except (JoseError, ValueError, TypeError) as error:
-                if again:
-                    raise _bad("its signature is not by a key of its identity provider") from error
-        checked = claims or {}
+        checked = await self._signed(id_token, named, issuer, calls)
         now = self._now()
         audience = checked.get("aud")
         audiences = audience if isinstance(audience, list) else [audience]
@@ -202,20 +197,33 @@ class SignInDesk:
             raise _bad("it is for another application")
         if len(audiences) > 1 and checked.get("azp") != registration.client_id:
             raise _bad("it is for several applications and was not asked for by this one")
-        expires, issued = checked.get("exp"), checked.get("iat")
-        if not isinstance(expires, int | float) or datetime.fromtimestamp(expires, UTC) + LEEWAY <= now:
+        expires, issued = _moment(checked.get("exp")), _moment(checked.get("iat"))
+        if expires is None or expires <= now - LEEWAY:
             raise _bad("it has expired; compare this machine's clock with the source's")
-        if isinstance(issued, int | float) and datetime.fromtimestamp(issued, UTC) - LEEWAY > now:
+        if issued is None or issued > now + LEEWAY:  # Source: OpenID Connect Core §2, both are required
             raise _bad("it was issued in the future; compare this machine's clock with the source's")
         return checked
 
-    async def _key_set(self, named: str, issuer: str, calls: list[Call], *, again: bool) -> KeySet:
-        """The identity provider's keys, at most an hour old, or fetched anew."""
+    async def _signed(self, id_token: str, named: str, issuer: str, calls: list[Call]) -> Mapping[str, Any]:
+        """The claims under a signature by a key of the identity provider, whose keys rotate about every two days."""
         known = self._keys.get(named)
-        if known is not None and not again and self._now() < known[0] + KEYS_LIFE:
-            return known[1]
+        if known is not None and self._now() < known[0] + KEYS_LIFE:
+            try:
+                return jwt.decode(id_token, known[1], algorithms=ID_TOKEN_ALGORITHMS).claims
+            except (JoseError, ValueError, TypeError):
+                pass  # it may be by a key that is newer than what is known
+        keys = await self._fetch_keys(named, issuer, calls)
+        try:
+            return jwt.decode(id_token, keys, algorithms=ID_TOKEN_ALGORITHMS).claims
+        except (JoseError, ValueError, TypeError) as error:
+            raise _bad("its signature is not by a key of its identity provider") from error
+
+    async def _fetch_keys(self, named: str, issuer: str, calls: list[Call]) -> KeySet:
+        """The identity provider's keys as they are now; remembered for an hour."""
         origin = "{0.scheme}://{0.netloc}".format(urlsplit(issuer))
         configuration = await self._document(named.rstrip("/") + "/.well-known/openid-configuration", issuer, calls)
+        if str(configuration.get("issuer", "")).rstrip("/") != named.rstrip("/"):  # OpenID Connect Discovery §4.3
+            raise _bad("its identity provider's document is another one's")
         address = _text(configuration.get("jwks_uri"))
         if address is None:
             raise _bad("its identity provider publishes no keys")
@@ -265,6 +273,16 @@ def _members(body: bytes) -> Mapping[str, Any]:
 
 def _text(value: object) -> str | None:
     return value if isinstance(value, str) and value else None
+
+
+def _moment(value: object) -> datetime | None:
+    """A NumericDate; None if it is none, or lies beyond all calendars."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    try:
+        return datetime.fromtimestamp(value, UTC)
+    except (ValueError, OverflowError, OSError):
+        return None
 
 
 def _flag(value: object) -> bool | None:

@@ -20,7 +20,7 @@ from urllib.parse import urlencode
 from millgate.access.connection import Connection
 from millgate.access.grants import UserGrant
 from millgate.canonical.exchange import Call
-from millgate.errors import GatewayError, NeedAccess
+from millgate.errors import GatewayError, NeedAccess, TryLater
 from millgate.pathways.http import Transport
 from millgate.pathways.tokens import AccessToken, TokenBook, prove, read_token
 
@@ -132,10 +132,16 @@ class UserTokens:
             return None
         if self._serves(session_id, grant):
             return grant
-        too_soon = self._now() - grant.refreshed_at < BETWEEN_REFRESHES
-        if grant.refresh_token is None or (too_soon and self._refused.get(session_id) == grant.access_token):
+        if grant.refresh_token is None:
             await held.end()  # the source takes the token no more, and nothing can bring another
             return None
+        wait = grant.refreshed_at + BETWEEN_REFRESHES - self._now()
+        if wait > timedelta(0):  # refused right after a refresh: the session is not given up for it
+            raise TryLater(
+                "upstream_unavailable",
+                "The source refuses a token that it gave less than a minute ago; the next one may be asked for a minute after that.",
+                retry_after=wait.total_seconds(),
+            )
         try:
             token = await self._ask(connection, endpoint, grant, calls)
         except GatewayError as error:

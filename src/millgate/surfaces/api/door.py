@@ -33,6 +33,7 @@ _REQUEST_ID = re.compile(r"[A-Za-z0-9._~:/+=-]{1,128}")
 _PURPOSE = re.compile(r"[A-Za-z0-9_-]{1,64}")  # a code such as TREAT, never a sentence
 # What an answer with patients' data may be kept by: the caller's own cache, which asks again before it repeats it.
 PRIVATE = ("cache-control", "private, no-cache")
+NO_STORE = ("cache-control", "no-store")
 _ALWAYS = (("x-content-type-options", "nosniff"),)
 
 
@@ -64,6 +65,11 @@ class Seen:
     patients: Sequence[str] = ()
     calls: Sequence[Call] = ()
     origin: str | None = None
+    # Of a sign-in, which is no session yet; and why it failed, where the answer itself is none of an error's.
+    session_id: str | None = None
+    persona: str | None = None
+    user: str | None = None
+    code: str | None = None
 
 
 @dataclass(slots=True)
@@ -182,17 +188,17 @@ class Door:
                 at=self.app.now(),
                 request_id=asked.request_id,
                 client_id=seen.client_id,
-                session_id=session.id if session else None,
+                session_id=session.id if session else seen.session_id,
                 tenant=seen.tenant,
-                persona=session.persona if session else None,
-                user=session.user if session else None,
+                persona=session.persona if session else seen.persona,
+                user=session.user if session else seen.user,
                 action=seen.action,
                 object=seen.object,
                 target_ids=tuple(seen.ids),
                 patients=tuple(seen.patients),
                 purpose=asked.purpose,
                 status=status,
-                code=code,
+                code=code or seen.code,
                 calls=tuple(seen.calls),
                 freshness=seen.origin,
             )

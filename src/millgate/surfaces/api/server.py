@@ -14,7 +14,7 @@ from litestar.exceptions import HTTPException
 
 from millgate.app import App
 from millgate.errors import CallOperator, GatewayError
-from millgate.surfaces.api import operating, reading, reference, sessions, writing
+from millgate.surfaces.api import operating, reading, reference, sessions, sign_in, writing
 from millgate.surfaces.api.door import Door, refusal_response
 from millgate.surfaces.api.openapi import DecimalsAreNumbers
 from millgate.surfaces.api.problems import gateway_error_of
@@ -30,6 +30,7 @@ def create_api(app: App) -> Litestar:
     return Litestar(
         route_handlers=[
             *sessions.routes(door),
+            *sign_in.routes(door),
             *reading.routes(door),
             *writing.routes(door),
             *operating.routes(door),
