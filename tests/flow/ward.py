@@ -174,6 +174,7 @@ class Parties:
 class Begun:
     state: str
     answer: bytes | None = None
+    started_at: datetime | None = NOW
 
 
 @dataclass

@@ -110,3 +110,11 @@ async def test_kept_for_a_day_and_gone_after_two(store: Store, clock: Clock) -> 
     assert await begin(store.idempotency, b"other body") == "started"
     clock.move(hours=48, seconds=1)
     assert await store.idempotency.prune() == 1
+
+
+async def test_an_abandoned_key_says_when_it_began(store: Store, clock: Clock) -> None:
+    dead, began = another(store, clock), clock()
+    assert (await dead.begin(**HELD, body_hash=b"body")).started_at is None
+    await dead.close()
+    clock.move(seconds=16)
+    assert (await store.idempotency.begin(**HELD, body_hash=b"body")).started_at == began

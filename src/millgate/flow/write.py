@@ -80,6 +80,9 @@ class Begun(Protocol):
     @property
     def answer(self) -> bytes | None: ...
 
+    @property
+    def started_at(self) -> datetime | None: ...
+
 
 class Keys(Protocol):
     """The store's side of idempotency."""
@@ -132,7 +135,11 @@ class Writer:
         if begun.state == "in_progress":
             raise TryLater("operation_in_progress", "The first request with this key is still under way.", retry_after=2)
         # From here on the outcome belongs to the key, whether or not the caller still waits for it.
-        work = asyncio.ensure_future(self._carry_out(session, request, held, again=begun.state == "abandoned", if_match=if_match))
+        work = asyncio.ensure_future(
+            self._carry_out(
+                session, request, held, again=begun.started_at if begun.state == "abandoned" else None, if_match=if_match
+            )
+        )
         self._under_way.add(work)
         work.add_done_callback(self._under_way.discard)
         return await asyncio.shield(work)
@@ -142,7 +149,7 @@ class Writer:
         await asyncio.gather(*self._under_way, return_exceptions=True)
 
     async def _carry_out(
-        self, session: Session, request: AppointmentRequest, held: dict[str, str], *, again: bool, if_match: str | None
+        self, session: Session, request: AppointmentRequest, held: dict[str, str], *, again: datetime | None, if_match: str | None
     ) -> Written:
         try:
             written = await self._perform(session, request, again=again, if_match=if_match)
@@ -164,7 +171,7 @@ class Writer:
             await self._keys.leave(**held)
             raise
 
-    async def _settle_failure(self, error: GatewayError, held: dict[str, str], *, again: bool) -> None:
+    async def _settle_failure(self, error: GatewayError, held: dict[str, str], *, again: datetime | None) -> None:
         """Keep the source's refusal as the key's answer; free the key if nothing was sent or the same may succeed; leave it open
         if nobody knows, and as long as nobody knows what became of an earlier sending (`again`)."""
         sent = any(
@@ -177,7 +184,9 @@ class Writer:
         else:
             await self._finish(held, Kept(error.meaning.status, b"", "", None, (), error.code, error.detail, error.upstream))
 
-    async def _perform(self, session: Session, request: AppointmentRequest, *, again: bool, if_match: str | None) -> Written:
+    async def _perform(
+        self, session: Session, request: AppointmentRequest, *, again: datetime | None, if_match: str | None
+    ) -> Written:
         connection = await self._authenticator.connection_of(session)
         calls: list[Call] = []
         try:
@@ -225,7 +234,7 @@ class Writer:
         request: AppointmentRequest,
         calls: list[Call],
         *,
-        again: bool,
+        again: datetime | None,
         if_match: str | None,
     ) -> Written:
         appointment_id, status = checked(request.appointment_id), checked(request.status)
@@ -244,7 +253,7 @@ class Writer:
         request: AppointmentRequest,
         calls: list[Call],
         *,
-        again: bool,
+        again: datetime | None,
         if_match: str | None,
     ) -> Written:
         """Book the new slot, then cancel the old appointment: at no moment is there neither."""
@@ -268,7 +277,7 @@ class Writer:
         comment = request.comment or _plain(old.resource.get("comment"))
         write = BookSlot(slot_id, patients[0], reason, comment, instead_of=appointment_id)
         if status in OVER:  # unless it was this very request that cancelled it
-            done = await self._effect(connection, write, calls, None) if again else None
+            done = await self._effect(connection, write, calls, again - CLOCKS_APART) if again else None
             if done is None:
                 told = f"The appointment is {status}, so it cannot be rescheduled; book a new one."
                 raise FixRequest("rejected_by_source", told)
@@ -302,13 +311,13 @@ class Writer:
             raise self._conflict(connection, found)
         return found
 
-    async def _send(self, connection: Connection, write: AppointmentWrite, calls: list[Call], *, again: bool) -> Sent:
+    async def _send(self, connection: Connection, write: AppointmentWrite, calls: list[Call], *, again: datetime | None) -> Sent:
         """Send, and where nobody knows whether it arrived, look for the effect first and send once more only if there is none.
 
         The first sending may still take effect after that. A slot is given once, and a version changes once, so the source itself
         then refuses the second; nothing refuses a second proposal, so it is not sent again within the same call.
         """
-        if again and (done := await self._effect(connection, write, calls, None)):
+        if again and (done := await self._effect(connection, write, calls, again - CLOCKS_APART)):
             return done
         since = self._now() - CLOCKS_APART
         for attempt in (1, 2):
@@ -345,7 +354,7 @@ class Writer:
     async def _send_change(self, connection: Connection, write: ChangeStatus, calls: list[Call]) -> Sent:
         """A PATCH with `If-Match` is safe to repeat; a stale version comes back with the object as it is now."""
         try:
-            return await self._send(connection, write, calls, again=False)
+            return await self._send(connection, write, calls, again=None)
         except GatewayError as error:
             if error.code != "version_conflict":
                 raise

@@ -33,10 +33,11 @@ State = Literal["started", "replay", "in_progress", "reused", "abandoned"]
 @dataclass(frozen=True, slots=True)
 class Begun:
     """What is known of a key. With `started` and `abandoned` the caller holds it and has to finish, release or leave it;
-    `answer` is there with `replay`."""
+    `answer` is there with `replay`, `started_at` with `abandoned`: when the holder before began."""
 
     state: State
     answer: bytes | None = field(default=None, repr=False)
+    started_at: datetime | None = None
 
 
 class Idempotency:
@@ -66,8 +67,8 @@ class Idempotency:
                 return Begun("reused")
             if row[1] is not None:
                 return Begun("replay", await self._vault.unseal(tenant, "idempotency", bytes(row[1]), context=hashed))
-            if await self._database.fetch_one(_SQL["take_over"], parameters):
-                return self._hold(hashed, holder, "abandoned")
+            if taken := await self._database.fetch_one(_SQL["take_over"], parameters):
+                return self._hold(hashed, holder, "abandoned", taken[0])
             return Begun("in_progress")
         return Begun("in_progress")
 
@@ -117,11 +118,11 @@ class Idempotency:
         if holder is not None:
             await self._database.execute(_SQL[query], {"key": hashed, "holder": holder})
 
-    def _hold(self, hashed: bytes, holder: str, state: State) -> Begun:
+    def _hold(self, hashed: bytes, holder: str, state: State, started_at: datetime | None = None) -> Begun:
         self._held[hashed] = holder
         if self._beating is None or self._beating.done():
             self._beating = asyncio.create_task(self._keep_beating(), name="idempotency heartbeat")
-        return Begun(state)
+        return Begun(state, started_at=started_at)
 
     async def _keep_beating(self) -> None:
         while self._held:

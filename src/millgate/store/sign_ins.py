@@ -147,6 +147,11 @@ class Grants:
         row = await self._database.fetch_one(_SQL["grant"], {"session_id": session_id})
         return await self._opened(session_id, row) if row else None
 
+    async def of_tenant(self, tenant: str, persona: Persona) -> list[tuple[str, ...]]:
+        """The scopes that the open sessions of a tenant's persona hold at the source; no tokens."""
+        rows = await self._database.fetch(_SQL["grants_of_tenant"], {"tenant": tenant, "persona": persona})
+        return [(await self._opened(row[0], row[1:])).scopes for row in rows]
+
     async def end(self, session_id: str) -> None:
         """Forget the tokens of a session."""
         await self._database.execute(_SQL["end_grant"], {"session_id": session_id})

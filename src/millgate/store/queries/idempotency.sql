@@ -18,7 +18,7 @@ SELECT body_hash, answer FROM idempotency WHERE key = %(key)s;
 -- name: take_over
 UPDATE idempotency SET holder = %(holder)s, heartbeat_at = %(now)s
 WHERE key = %(key)s AND body_hash = %(body_hash)s AND answer IS NULL AND heartbeat_at < %(stale)s
-RETURNING true;
+RETURNING started_at;
 
 -- name: finish
 UPDATE idempotency SET answer = %(answer)s, expires_at = %(expires_at)s

@@ -41,3 +41,9 @@ WHERE refreshed_at < %(before)s
         SELECT FROM session WHERE session.id = user_grant.session_id AND session.ended_at IS NULL AND session.expires_at > %(now)s
     )
     AND NOT EXISTS (SELECT FROM sign_in WHERE sign_in.id = user_grant.session_id AND sign_in.redeemed_at IS NULL);
+
+-- name: grants_of_tenant
+SELECT user_grant.session_id, user_grant.tenant, user_grant.sealed, user_grant.expires_at, user_grant.refreshed_at
+FROM user_grant
+INNER JOIN session ON session.id = user_grant.session_id
+WHERE user_grant.tenant = %(tenant)s AND session.persona = %(persona)s AND session.ended_at IS NULL;
