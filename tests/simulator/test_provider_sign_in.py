@@ -123,3 +123,18 @@ async def test_authorize_takes_a_form_too(user_bench: Bench) -> None:
     person = Person(user_bench, "provider")
     page = await user_bench.call("POST", person.authorize_url, data=person.parameters())
     assert "code" in (await person.through(page)).fields
+
+
+async def test_the_consent_page_says_in_plain_words_what_the_app_asks_for(user_bench: Bench) -> None:
+    person = Person(user_bench, "provider")
+    scope = "user/Patient.rs user/Appointment.crus user/Location.rs openid offline_access"
+    page = (await person.sign_in(await person.ask(scope=scope))).body.decode()
+    told = [line.removeprefix("<li>").removesuffix("</li>") for line in page.splitlines() if line.startswith("<li>")]
+    assert told == [
+        "See name, birth date, address and other personal details of all whose record you may see",
+        "See, add and change appointments of all whose record you may see",
+        "See places of the hospital",
+        "Know who you are",
+        "Stay connected when you are not there, until you withdraw it",
+    ]
+    assert person.user["name"] in page

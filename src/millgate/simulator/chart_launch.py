@@ -106,7 +106,11 @@ class ChartLaunch:
         return form("search", self._address, {}, search, "get") + "<p></p>" + form("chart", self._address, {}, content, "get")
 
     def _launch_form(self, user: User, patient: str) -> str:
-        apps = [(app.client_id, app.client_id) for app in self._apps() if app.persona == user.persona]
+        apps = [
+            (a.client_id, f"{urlsplit(a.launch_url or '').netloc} ({a.client_id})")
+            for a in self._apps()
+            if a.persona == user.persona
+        ]
         if not apps:
             return "<p>There is no app that can be opened from this chart.</p>"
         encounters = [("", "No encounter")] + [

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
+from urllib.parse import urlsplit
 
 from millgate.simulator import scopes
 from millgate.simulator.answers import Answer
@@ -59,6 +60,7 @@ _NOUNS = {
     "Schedule": "schedules",
     "Slot": "free and busy times",
 }
+_OF_THE_HOUSE = frozenset({"Location", "Organization", "Practitioner", "Provenance", "Schedule", "Slot"})
 _VERBS = {"r": "see", "s": "see", "c": "add", "u": "change", "d": "remove"}
 
 
@@ -112,7 +114,15 @@ def record_page(house: str, action: str, token: str, records: Sequence[tuple[str
 
 
 def consent_page(
-    house: str, action: str, token: str, *, client: Client, granted: Iterable[str], user: str, record: str | None
+    house: str,
+    action: str,
+    token: str,
+    *,
+    client: Client,
+    redirect_uri: str,
+    granted: Iterable[str],
+    user: str,
+    record: str | None,
 ) -> Answer:
     listed = (
         "".join(f"<li>{escape(line)}</li>\n" for line in told_scopes(granted, client)) or "<li>Nothing beyond your sign-in</li>\n"
@@ -120,9 +130,10 @@ def consent_page(
     whose = f"<p>Record: <strong>{escape(record)}</strong></p>\n" if record else ""
     content = (
         f"<p>You are signed in as <strong>{escape(user)}</strong>.</p>\n{whose}"
-        f"<p>The app <strong>{escape(client.client_id)}</strong> asks to:</p>\n<ul>\n{listed}</ul>\n"
+        f"<p>The app at <strong>{escape(urlsplit(redirect_uri).netloc or redirect_uri)}</strong> asks to:</p>\n<ul>\n{listed}</ul>\n"
         '<button type="submit" name="decision" value="allow">Allow</button>\n'
-        '<button type="submit" name="decision" value="deny" class="second">Deny</button>'
+        '<button type="submit" name="decision" value="deny" class="second">Deny</button>\n'
+        f'<p></p><p class="soft">Registered as <code>{escape(client.client_id)}</code></p>'
     )
     return page(200, house, "Allow access?", form("consent", action, {"csrf_token": token}, content))
 
@@ -154,9 +165,10 @@ def told_scopes(granted: Iterable[str], client: Client) -> list[str]:
     for (context, resource), allowed in letters.items():
         verbs = list(dict.fromkeys(_VERBS[letter] for letter in "rscud" if letter in allowed))
         doing = " and ".join(verbs) if len(verbs) < 3 else ", ".join(verbs[:-1]) + " and " + verbs[-1]
-        lines.append(
-            f"{doing.capitalize()} {_NOUNS[resource]}{' in this record' if context == 'patient' else ' that you may see'}"
+        whose = (
+            " in this record" if context == "patient" else "" if resource in _OF_THE_HOUSE else " of all whose record you may see"
         )
+        lines.append(f"{doing.capitalize()} {_NOUNS[resource]}{whose}")
     if others & set(scopes.IDENTITY):
         lines.append("Know who you are")
     if scopes.ONLINE in others:

@@ -177,6 +177,7 @@ class SignIn:
             action,
             flow.token,
             client=flow.request.client,
+            redirect_uri=flow.request.redirect_uri,
             granted=flow.request.scopes,
             user=flow.user.name,
             record=self.told_patient(flow.patient) if flow.patient is not None else None,

@@ -49,12 +49,18 @@ def seeded_users(hospital: Hospital, personas: Iterable[Persona], today: date) -
     wanted, taken = set(personas), set[str]()
     users: list[User] = []
     if "provider" in wanted:
-        working = (resource for resource in hospital.practitioners() if resource.get("active") and _told(resource))
+        working = (resource for resource in hospital.practitioners() if _works_with_patients(resource))
         for resource in islice(working, PRACTITIONERS):
             users.append(_user("provider", _told(resource), f"Practitioner/{resource['id']}", (), taken))
     if "patient" in wanted:
         users += _portal_users(hospital, today, taken)
     return tuple(users)
+
+
+def _works_with_patients(practitioner: Json) -> bool:
+    """Whether somebody is active and has a national number: the accounts of programs have none."""
+    kinds = {str(identifier.get("type", {}).get("text")) for identifier in practitioner.get("identifier", ())}
+    return bool(practitioner.get("active")) and "National Provider Identifier" in kinds and bool(_told(practitioner))
 
 
 def _portal_users(hospital: Hospital, today: date, taken: set[str]) -> Iterator[User]:
