@@ -27,7 +27,7 @@ from millgate.pathways.tokens import AccessToken, TokenBook, prove, read_token
 BETWEEN_REFRESHES: Final = timedelta(seconds=60)
 AHEAD: Final = timedelta(seconds=90)  # how long before its end a token is refreshed
 MOST_SESSIONS: Final = 10_000
-ENDED: Final = frozenset({"invalid_grant", "unauthorized_client", "invalid_client"})
+ENDED: Final = "invalid_grant"  # other refusals are about the registration, which its operator can mend: no sign-in ends for them
 
 log = logging.getLogger(__name__)
 
@@ -146,7 +146,7 @@ class UserTokens:
             token = await self._ask(connection, endpoint, grant, calls)
         except GatewayError as error:
             outcome = (error.upstream.outcome or "").split(" ")[0] if error.upstream else ""
-            if outcome not in ENDED:
+            if outcome != ENDED:
                 if self._now() < grant.expires_at and self._refused.get(session_id) != grant.access_token:
                     log.warning("a person's token could not be renewed: %s", error.code)
                     return grant
