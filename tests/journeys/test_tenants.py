@@ -152,6 +152,89 @@ def test_what_changes_at_a_tenant_is_found_classified_and_shown(ward: Stack, mer
     assert ward.command("tenants", "diff", mercy, "--since", "yesterday", check=64).stderr.startswith("error: --since")
 
 
+# -- the doctor
+
+
+def examined(ward: Stack, name: str, status: int) -> dict[str, dict[str, str]]:
+    """The findings by what was checked."""
+    done = ward.command("doctor", name, "--json", check=status)
+    told = json.loads(done.stdout)
+    assert told["ok"] == (status == 0)
+    for hospital in ward.hospitals.values():
+        assert hospital["client_secret"] not in done.stdout + done.stderr
+    return {one["check"]: one for one in told["findings"]}
+
+
+@pytest.fixture(scope="module")
+def strict(ward: Stack) -> Iterator[dict[str, Any]]:
+    """Another hospital, whose app is registered for v1 scopes, and let at two resource types only."""
+    hospital = processes.simulator(
+        "--patients", "5", "--client", "app", "--client-smart-version", "v1", "--client-resources", "Patient,Slot"
+    )
+    yield hospital.report["tenants"][0]
+    hospital.stop()
+
+
+def test_the_doctor_finds_nothing_where_nothing_is_wrong(ward: Stack, mercy: str) -> None:
+    found = examined(ward, mercy, 0)
+    assert {one["result"] for one in found.values()} == {"ok"}
+    assert {"address", "clock", "system token", "system scope form", "system scopes", "system call Patient"} <= found.keys()
+    told = ward.command("doctor", mercy).stdout
+    assert "system call Observation: a read of a record that is not there" in told
+
+
+def test_a_wrong_secret_is_told_with_the_vendors_id_of_the_refusal(ward: Stack) -> None:
+    told = ward.hospitals["mercy"]
+    named = ["--url", told["fhir_base"], "--client-id", told["client_id"], "--secret-stdin"]
+    ward.command("tenants", "add", "wrong", *named, stdin="not-the-secret\n")
+    found = examined(ward, "wrong", 1)
+    assert found["system token"]["result"] == "failed"
+    assert "request id " in found["system token"]["saw"]
+    assert "rotate-secret wrong" in found["system token"]["do"]
+    assert "not-the-secret" not in json.dumps(found)
+    assert not any(check.startswith("system call") for check in found)
+    ward.command("tenants", "remove", "wrong", "--yes")
+
+
+def test_a_v1_registration_that_is_kept_as_v2_is_found_out(ward: Stack, strict: dict[str, Any]) -> None:
+    named = ["--url", strict["fhir_base"], "--client-id", "app", "--secret-stdin"]
+    ward.command("tenants", "add", "strict", *named, stdin=strict["client_secret"] + "\n")
+    found = examined(ward, "strict", 1)
+    assert found["system token"]["result"] == "failed"
+    assert found["system scope form"]["result"] == "failed"
+    assert "registered for v1" in found["system scope form"]["means"]
+    assert "--scopes v1" in found["system scope form"]["do"]
+
+
+def test_a_resource_that_the_portal_forbids_is_found_out(ward: Stack, strict: dict[str, Any]) -> None:
+    named = ["--url", strict["fhir_base"], "--client-id", "app", "--secret-stdin", "--scopes", "v1"]
+    ward.command("tenants", "add", "strict", *named, stdin=strict["client_secret"] + "\n")
+    found = examined(ward, "strict", 1)
+    assert found["system scope form"]["result"] == "ok"
+    assert found["system call Patient"]["result"] == found["system call Slot"]["result"] == "ok"
+    assert found["system call Observation"]["result"] == "failed"
+    assert "second list" in found["system call Observation"]["means"]
+    ward.command("tenants", "remove", "strict", "--yes")
+
+
+@pytest.mark.usefixtures("faultless")
+def test_a_clock_that_is_wrong_is_found_out(ward: Stack, mercy: str) -> None:
+    fault(ward, kind="clock_skew", skew_s=180)
+    found = examined(ward, mercy, 1)
+    assert found["clock"]["result"] == "failed"
+    assert "ahead of ours" in found["clock"]["saw"]
+
+
+def test_a_server_that_is_not_there_is_told_as_such(ward: Stack) -> None:
+    named = ["--url", "http://127.0.0.1:9/r4/x", "--client-id", "app", "--generate-key", "--offline"]
+    ward.command("tenants", "add", "away", *named)
+    found = examined(ward, "away", 1)
+    assert found["discovery"]["result"] == "failed"
+    assert found["system token"]["result"] == "skipped"
+    assert ward.command("doctor", "nobody", check=66).stderr.startswith("error: There is no tenant")
+    ward.command("tenants", "remove", "away", "--yes")
+
+
 def _later(ward: Stack) -> list[dict[str, str]]:
     """The keys once a running gateway has heard of new ones (two seconds)."""
     import time
