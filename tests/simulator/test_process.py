@@ -164,3 +164,12 @@ def test_a_tenant_by_its_name_has_the_same_id_every_time() -> None:
     assert tenant_identity("Harbor View", 1)[0] == identity
     assert tenant_identity("Harbor View", 2)[0] != identity
     assert tenant_identity(None, 1)[0] != tenant_identity(None, 2)[0]
+
+
+def test_keys_of_an_app_that_users_sign_in_to(tmp_path: Path) -> None:
+    keys = tmp_path / "keys.json"
+    keys.write_text(json.dumps(ECKey.generate_key("P-384").as_dict(private=False)))
+    options = read_options(["--client", "s", "--provider-client", "p", *USERS, "--client-jwks", f"p={keys}"])
+    system, provider = options.clients
+    assert (system.jwks, provider.persona) == (None, "provider")
+    assert provider.jwks is not None

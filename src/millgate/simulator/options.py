@@ -114,7 +114,7 @@ def read_options(arguments: Sequence[str]) -> Options:
     given = parse.parse_args(arguments)
     try:
         user_client = _user_client(given)
-        clients = (*_clients(given), *_user_clients(given, user_client))
+        clients = _clients(given, _user_clients(given, user_client))
         rate_limit = read_rate(given.rate_limit) if given.rate_limit is not None else None
     except ValueError as error:
         parse.error(str(error))
@@ -165,17 +165,18 @@ def _user_clients(given: argparse.Namespace, model: Client) -> list[Client]:
     return [replace(model, client_id=i, persona=persona) for persona, ids in named.items() for i in dict.fromkeys(ids)]
 
 
-def _clients(given: argparse.Namespace) -> tuple[Client, ...]:
+def _clients(given: argparse.Namespace, of_users: Sequence[Client]) -> tuple[Client, ...]:
     secret = sys.stdin.readline().rstrip("\r\n") if given.client_secret_stdin else os.environ.get(SECRET_VARIABLE)
     resources = frozenset(given.client_resources.split(",")) if given.client_resources else None
     ids = list(dict.fromkeys(given.client))
-    if not ids and (secret or given.client_jwks):
+    if (secret and not ids) or (given.client_jwks and not ids and not of_users):
         raise ValueError("a secret or keys need a --client")
     clients = {i: Client(i, smart_version=given.client_smart_version, resources=resources) for i in ids}
+    clients |= {client.client_id: client for client in of_users}
     if secret:
         clients[ids[0]] = replace(clients[ids[0]], secret=secret)
     for item in given.client_jwks:
         head, equals, path = item.partition("=")
-        client_id = head if equals and head in clients else ids[0]
+        client_id = head if equals and head in clients else next(iter(clients))
         clients[client_id] = replace(clients[client_id], jwks=read_jwks(Path(path if equals and head in clients else item)))
     return tuple(clients.values())
