@@ -21,8 +21,9 @@ from millgate.flow.shelf import Shelf
 from millgate.flow.sign_in import SignInFlow
 from millgate.flow.write import Writer
 from millgate.pathways.fhir_r4.transport import FhirR4
-from millgate.pathways.http import Limits, Transport
+from millgate.pathways.http import DICE, Limits, Transport
 from millgate.pathways.sign_in import SignInDesk
+from millgate.pathways.sources import Sources
 from millgate.pathways.tokens import TokenBook
 from millgate.pathways.user_tokens import Tokens, UserTokens
 from millgate.settings import Settings
@@ -88,6 +89,7 @@ class App:
                     connections_per_host=settings.max_upstream_connections,
                 ),
                 now=now,
+                sources=Sources(now=now, jitter=DICE.uniform, most_at_once=settings.max_upstream_connections),
             )
             closing.push_async_callback(transport.aclose)
             tokens = TokenBook(transport, now)

@@ -20,10 +20,14 @@ from urllib.parse import SplitResult, unquote, urlsplit
 import aiohttp
 from yarl import URL
 
+from millgate import deadline
 from millgate.canonical.exchange import Call
+from millgate.deadline import Urgency
 from millgate.errors import CallOperator, GatewayError, TryLater
+from millgate.pathways.sources import Sources, Turn
 
 RETRIED: Final = frozenset({429, 502, 503, 504})
+LOCKED: Final = 423  # somebody is editing the record: nothing was written, and only the source knows when that ends
 DICE: Final = secrets.SystemRandom()
 LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
@@ -38,11 +42,13 @@ class OutcomeUnknown(TryLater):
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How long, how much and how often; seconds and bytes."""
+    """How long, how much and how often; seconds and bytes. Nobody waits for batch, so it has times of its own."""
 
     connect_s: float = 5.0
     read_s: float = 30.0
     total_s: float = 60.0
+    batch_read_s: float = 120.0
+    batch_total_s: float = 600.0
     body_bytes: int = 64 * 1024 * 1024
     connections: int = 200
     connections_per_host: int = 100
@@ -62,6 +68,31 @@ class Answer:
     elapsed: float
 
 
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """One request, whatever number of attempts it takes."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes | None = field(repr=False)
+    resource_type: str
+    within: str
+    urgency: Urgency
+
+    @property
+    def endpoint(self) -> str:
+        """The class of endpoints that share a throttle: `fhir`, `authorization` or `discovery`."""
+        if self.resource_type in ("token", "revoke"):
+            return "authorization"
+        return "fhir" if self.resource_type[:1].isupper() or not self.resource_type else "discovery"
+
+    @property
+    def kind(self) -> str:
+        """Calls whose latencies can be compared."""
+        return f"{self.method} {self.resource_type}"
+
+
 class Transport:
     """A pool of connections to the sources; one for the whole process, closed at its end."""
 
@@ -72,8 +103,11 @@ class Transport:
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         jitter: Callable[[float, float], float] = DICE.uniform,
+        sources: Sources | None = None,
     ) -> None:
+        """`sources` holds the throttles and circuit breakers; without it every call goes out at once."""
         self.limits = limits or Limits()
+        self.sources = sources
         self._now = now
         self._sleep = sleep
         self._jitter = jitter
@@ -87,6 +121,8 @@ class Transport:
 
     async def aclose(self) -> None:
         """Close every connection."""
+        if self.sources is not None:
+            self.sources.close()
         if self._session is not None:
             await self._session.close()
             self._session = None
@@ -106,22 +142,28 @@ class Transport:
     ) -> Answer:
         """The source's answer, whatever its status. Every exchange is appended to `calls`, also when this raises.
 
-        `within` is the address that `url` has to stay under. `deadline_s` is the time for all attempts together. Only requests
-        without an effect (`repeatable`, by default GET) are repeated: after a failed connection, 429, 502, 503 or 504.
-        Raises TryLater `upstream_unavailable` or `upstream_timeout`, OutcomeUnknown, CallOperator `upstream_error`.
+        `within` is the address that `url` has to stay under; it also names the source, which has one throttle for each class of
+        endpoint and one breaker. `deadline_s` is the time for all attempts and all waiting together; it cannot be more than what the
+        caller has left (`millgate.deadline`). Only requests without an effect (`repeatable`, by default GET) are repeated: after a
+        failed connection, 429, 502, 503 or 504, with full jitter, or when `Retry-After` says.
+        Raises TryLater `upstream_unavailable`, `upstream_throttled` or `upstream_timeout`, OutcomeUnknown, CallOperator
+        `upstream_error`.
         """
         check_address(url, within, plaintext=self.limits.plaintext_beyond_loopback)
         may_repeat = method == "GET" if repeatable is None else repeatable
-        ends_at = time.monotonic() + min(deadline_s or self.limits.total_s, self.limits.total_s)
+        urgency = deadline.urgency() or ("interactive" if may_repeat else "write")
+        asked = _Asked(method, url, {"Accept-Encoding": "gzip", **(headers or {})}, body, resource_type, within, urgency)
+        ends_at, callers_own = self._ends_at(asked, deadline_s)
         attempt = 0
         while True:
             attempt += 1
             last = not may_repeat or attempt > self.limits.repeats
             try:
-                answer = await self._once(method, url, headers or {}, body, resource_type, calls, ends_at, safe=may_repeat)
+                answer = await self._in_turn(asked, calls, ends_at, callers_own=callers_own, safe=may_repeat)
             except TryLater as error:
                 wait_s = self._pause(attempt)
-                if last or error.code == "upstream_timeout" or time.monotonic() + wait_s >= ends_at:
+                refused = error.retry_after is not None  # the throttle or the breaker has spoken: it was not sent
+                if last or refused or error.code == "upstream_timeout" or time.monotonic() + wait_s >= ends_at:
                     error.calls = tuple(calls)
                     raise
             except GatewayError as error:
@@ -131,39 +173,56 @@ class Transport:
                 asked_s = retry_after_s(answer.headers, self._now())
                 wait_s = self._pause(attempt) if asked_s is None else asked_s
                 waits_too_long = wait_s > self.limits.longest_wait_s or time.monotonic() + wait_s >= ends_at
-                if answer.status not in RETRIED or last or waits_too_long:
+                again = answer.status in RETRIED or (answer.status == LOCKED and asked_s is not None)
+                if not again or last or waits_too_long:
                     return answer
             await self._sleep(wait_s)
+
+    def _ends_at(self, asked: _Asked, deadline_s: float | None) -> tuple[float, bool]:
+        """When all attempts have to be over (monotonic), and whether that is the caller's bound and not the transport's own.
+
+        Tokens and documents are fetched for everybody, so the bound of the caller who happened to ask first does not hold for them.
+        """
+        most_s = self.limits.batch_total_s if asked.urgency == "batch" else self.limits.total_s
+        left_s = deadline.remaining() if asked.endpoint == "fhir" else None
+        if left_s is not None and left_s <= 0:
+            raise TryLater("upstream_timeout", "The time that was left for this call is over; the source was not called.")
+        bounds = [bound for bound in (deadline_s, left_s) if bound is not None]
+        bound_s = min([most_s, *bounds])
+        return time.monotonic() + bound_s, bound_s < most_s
+
+    async def _in_turn(self, asked: _Asked, calls: list[Call], ends_at: float, *, callers_own: bool, safe: bool) -> Answer:
+        """One attempt when it is its turn; how it ends is told to the throttle and the breaker."""
+        if self.sources is None:
+            return await self._once(asked, calls, ends_at, safe=safe)
+        turn = await self.sources.turn(asked.within, asked.endpoint, asked.urgency, ends_at)
+        try:
+            answer = await self._once(asked, calls, ends_at, safe=safe)
+            turn.answered(asked.kind, answer.status, retry_after_s(answer.headers, self._now()))
+            return answer
+        except TryLater as error:
+            _tell(turn, error, over=time.monotonic() >= ends_at, callers_own=callers_own)
+            raise
+        finally:
+            turn.end()
 
     def _pause(self, attempt: int) -> float:
         """Full jitter: any time up to a bound that doubles with each attempt."""
         return self._jitter(0.0, min(self.limits.longest_wait_s, self.limits.backoff_s * 2 ** (attempt - 1)))
 
-    async def _once(
-        self,
-        method: str,
-        url: str,
-        headers: Mapping[str, str],
-        body: bytes | None,
-        resource_type: str,
-        calls: list[Call],
-        ends_at: float,
-        *,
-        safe: bool,
-    ) -> Answer:
+    async def _once(self, asked: _Asked, calls: list[Call], ends_at: float, *, safe: bool) -> Answer:
         request_id = str(uuid.uuid4())
         started = time.monotonic()
-        timeout = aiohttp.ClientTimeout(
-            total=max(0.001, ends_at - started), sock_connect=self.limits.connect_s, sock_read=self.limits.read_s
-        )
+        read_s = self.limits.batch_read_s if asked.urgency == "batch" else self.limits.read_s
+        timeout = aiohttp.ClientTimeout(total=max(0.001, ends_at - started), sock_connect=self.limits.connect_s, sock_read=read_s)
         status: int | None = None
         upstream_request_id: str | None = None
         try:
             async with self._pool().request(
-                method,
-                URL(url, encoded=True),
-                headers={**headers, "X-Request-Id": request_id},
-                data=body,
+                asked.method,
+                URL(asked.url, encoded=True),
+                headers={**asked.headers, "X-Request-Id": request_id},
+                data=asked.body,
                 allow_redirects=False,
                 timeout=timeout,
             ) as response:
@@ -175,7 +234,7 @@ class Transport:
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
             raise _translate(error, safe=safe, status=status) from error
         finally:
-            calls.append(Call(method, resource_type, status, request_id, upstream_request_id))
+            calls.append(Call(asked.method, asked.resource_type, status, request_id, upstream_request_id))
 
     async def _read(self, response: aiohttp.ClientResponse) -> bytes:
         read = bytearray()
@@ -222,7 +281,7 @@ def stays_within(url: str, base: str) -> bool:
     climbs = any(segment in (".", "..") for segment in unquote(parts.path).replace("\\", "/").split("/"))
     path, prefix = parts.path, root.path.rstrip("/")
     under = path == prefix or path.startswith(prefix + "/")
-    clean = parts.scheme in ("http", "https") and parts.username is None and not parts.fragment
+    clean = parts.scheme in ("http", "https") and parts.username is None and "#" not in url
     return same_origin and under and clean and not climbs
 
 
@@ -245,6 +304,13 @@ def upstream_id(headers: Mapping[str, str]) -> str | None:
         if headers.get(name):
             return headers[name][:128]
     return None
+
+
+def _tell(turn: Turn, error: TryLater, *, over: bool, callers_own: bool) -> None:
+    """Tell the throttle and the breaker; a call that was cut off by its own caller's hurry says nothing of the source."""
+    timed_out = error.code == "upstream_timeout"
+    if not (timed_out and over and callers_own):
+        turn.failed(timed_out=timed_out)
 
 
 def _origin(parts: SplitResult) -> tuple[str, str | None, int | None]:

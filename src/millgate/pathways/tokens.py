@@ -24,6 +24,7 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, RSAKey
 
+from millgate import deadline
 from millgate.access.connection import Connection
 from millgate.access.parties import Registration
 from millgate.canonical.exchange import Call
@@ -85,7 +86,7 @@ class TokenBook:
                 self._begin(shelf, connection, endpoint, [])
             return token
         fetching = self._begin(shelf, connection, endpoint, calls)
-        return await asyncio.shield(fetching)
+        return await deadline.wait(fetching)
 
     def invalidate(self, connection: Connection, token: AccessToken) -> None:
         """Forget this token, since the source refused it; a newer one is kept."""

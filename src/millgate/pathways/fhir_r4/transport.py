@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Protocol
 from urllib.parse import quote, urlencode, urlsplit
 
+from millgate import deadline
 from millgate.access.connection import Connection
 from millgate.canonical.exchange import (
     AppointmentWrite,
@@ -99,7 +100,7 @@ class FhirR4:
             known.fetching = asyncio.create_task(self._discover(fhir_base))
             known.fetching.add_done_callback(lambda task: _keep(known, task, self._now()))
         try:
-            return await asyncio.shield(known.fetching)
+            return await deadline.wait(known.fetching)
         except GatewayError:
             if known.discovery is None:
                 raise
