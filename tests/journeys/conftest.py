@@ -24,6 +24,7 @@ from psycopg import sql
 
 from tests.journeys import processes
 from tests.journeys.calling import Caller, OpenSurface
+from tests.journeys.people import BACK, OTHER_BACK, Application, Hospital, People
 
 PATIENTS = 40
 TENANTS = ("mercy", "lakeside")
@@ -216,3 +217,22 @@ async def _long_chart(surface: OpenSurface) -> Chart:
         else:
             return Chart(patient, found)
     raise AssertionError("the hospital has no patient with a long chart")
+
+
+@pytest.fixture(scope="session")
+def signing_demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hospital]:
+    """The demo, as `millgate demo` starts it, for an application with two return URLs."""
+    back = [part for url in (BACK, OTHER_BACK) for part in ("--return-url", url)]
+    process = processes.demo(tmp_path_factory.mktemp("people"), patients=PATIENTS, more=back)
+    try:
+        yield Hospital(process.report)
+    finally:
+        process.stop()
+
+
+@pytest.fixture
+async def people(signing_demo: Hospital, http: aiohttp.ClientSession) -> AsyncIterator[People]:
+    """Who signs in at the demo, and the application that they use."""
+    found = People(signing_demo, http, Application(signing_demo, http, signing_demo.report["api_key"]))
+    yield found
+    await found.close()

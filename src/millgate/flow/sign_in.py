@@ -275,8 +275,9 @@ class SignInFlow:
             )
         tenant, persona = found
         client = await self._launched(tenant, client_id)
+        back = client.return_urls[0]  # nobody is there to say which one: the first that was registered
         return await self.begin(
-            client, tenant=tenant, persona=persona, scopes=None, return_url=None, return_state=None, launch=launch, bound=True
+            client, tenant=tenant, persona=persona, scopes=None, return_url=back, return_state=None, launch=launch, bound=True
         )
 
     async def callback(

@@ -118,8 +118,8 @@ def routes(door: Door) -> list[HTTPRouteHandler]:
                 )
             else:
                 seen.tenant = wanted.tenant if wanted.tenant in client.tenants else None
-                return await _begin(door, client, wanted)
-            seen.session = opened.session
+                return await _begin(door, client, wanted, seen)
+            seen.session, seen.tenant = opened.session, opened.session.tenant
             shown = _view(opened.session, door)
             view = OpenedView(session_token=opened.token, token_type="Bearer", **shown)  # noqa: S106 - a token type, not a token
             return Reply(msgspec.json.encode(view), 201, headers=[NO_STORE])
@@ -162,7 +162,7 @@ def routes(door: Door) -> list[HTTPRouteHandler]:
     return [authenticate, show_session, end_session]
 
 
-async def _begin(door: Door, client: Client, wanted: AuthenticateRequest) -> Reply:
+async def _begin(door: Door, client: Client, wanted: AuthenticateRequest, seen: Seen) -> Reply:
     """202 with the address that the person's browser has to go to."""
     begun = await door.app.sign_in.begin(
         client,
@@ -172,6 +172,7 @@ async def _begin(door: Door, client: Client, wanted: AuthenticateRequest) -> Rep
         return_url=wanted.return_url,
         return_state=wanted.state,
     )
+    seen.session_id, seen.persona = begun.session_id, wanted.persona
     view = SignInView(begun.session_id, begun.authorization_url, begun.expires_in)
     return Reply(msgspec.json.encode(view), 202, headers=[NO_STORE])
 
