@@ -42,6 +42,8 @@ async def test_a_wrong_choice_is_told_on_the_page(user_bench: Bench) -> None:
     said = await user_bench.call("POST", user_bench.report["chart"], data={"user": "nobody"})
     assert said.status == 400
     assert b'role="alert"' in said.body
+    crowded = await user_bench.get(f"{user_bench.report['chart']}?{'&'.join(f'a{number}=1' for number in range(30))}")
+    assert (crowded.status, b'role="alert"' in crowded.body) == (400, True)
     assert (await user_bench.get(user_bench.report["chart"].replace(user_bench.tenant, NEVER))).status == 404
 
 

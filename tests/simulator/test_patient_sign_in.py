@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from millgate.simulator.clients import Client
+from millgate.simulator.view import View, patients_of
 from tests.simulator.conftest import Bench, Open
 from tests.simulator.person import REDIRECT, Form, Person
 
@@ -184,8 +186,6 @@ async def test_no_notes_for_patients(user_bench: Bench) -> None:
 
 
 async def test_sensitive_appointments_are_not_there_for_patients(user_bench: Bench) -> None:
-    from millgate.simulator.view import View
-
     tenant = user_bench.running.simulator.tenants[user_bench.tenant]
     portal, staff = View(tenant.records, "Appointment", portal=True), View(tenant.records, "Appointment")
     booked = [
@@ -219,7 +219,41 @@ async def test_staff_with_patient_scopes_are_held_to_the_patient_in_context(user
     assert (await user_bench.post("Appointment", booking)).status == 403
 
 
-def model() -> object:
-    from millgate.simulator.clients import Client
-
+def model() -> Client:
     return Client("", redirect_uris=(REDIRECT,))
+
+
+async def test_a_v1_app_reads_and_searches_observations(open_bench: Open) -> None:
+    app = Client("old", persona="patient", smart_version="v1", redirect_uris=(REDIRECT,))
+    bench = await open_bench(signed_in=False, clients=(Client("system"), app))
+    person = Person(bench, "patient")
+    body = await person.arrive(scope="launch/patient patient/Observation.read patient/Observation.s patient/Observation.write")
+    assert body["scope"] == "launch/patient patient/Observation.read"
+    found = (await person.get(f"Observation?patient={body['patient']}&_count=200")).ids
+    assert found
+    assert (await person.get(f"Observation/{found[0]}")).status == 200
+
+
+async def test_a_v2_app_cannot_read_an_observation_by_its_id(user_bench: Bench) -> None:
+    person = Person(user_bench, "patient")
+    body = await person.arrive(scope="launch/patient patient/Observation.s")
+    found = (await person.get(f"Observation?patient={body['patient']}&_count=200")).ids
+    assert (await person.get(f"Observation/{found[0]}")).status == 403
+
+
+async def test_the_shell_of_each_kind_of_record_still_says_whose_it_is(user_bench: Bench) -> None:
+    tenant = user_bench.running.simulator.tenants[user_bench.tenant]
+    kinds = set()
+    for patient in user_bench.hospital.find_patients(birthdate=[("ge", "1900-01-01")]):
+        for kind in ("Encounter", "Observation", "DiagnosticReport", "Appointment"):
+            for record in tenant.records.chart(kind, patient):
+                if record.resource["status"] != "entered-in-error":
+                    continue
+                view = View(tenant.records, kind, frozenset({patient}), portal=True)
+                shell = view.shown(record)
+                kinds.add(kind)
+                assert list(patients_of(shell.resource)) == [patient]
+                assert shell.key == record.key
+                assert not {"note", "result", "presentedForm", "valueQuantity", "comment", "location"} & set(shell.resource)
+                assert View(tenant.records, kind).shown(record) is record
+    assert {"Encounter", "Observation", "DiagnosticReport"} <= kinds

@@ -37,7 +37,10 @@ class ChartLaunch:
             return self._launch(fields)
         if self._call.method != "GET":
             raise not_found()
-        return self._page(dict(parse_qsl(self._call.raw_query, max_num_fields=20)))
+        try:
+            return self._page(dict(parse_qsl(self._call.raw_query, max_num_fields=20)))
+        except ValueError:  # more fields than any form here has
+            return self._wrong("The address is not one of this page's.", {})
 
     # --- launching
 

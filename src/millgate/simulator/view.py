@@ -25,7 +25,7 @@ _ERROR = {
     "coding": [{"system": "http://terminology.hl7.org/CodeSystem/data-absent-reason", "code": "error", "display": "Error"}],
     "text": "Error",
 }
-_SHELL = ("resourceType", "id", "meta", "status", "category", "class", "subject", "participant")
+_SHELL = ("resourceType", "id", "meta", "status", "category", "class", "subject")
 _EVERY_SENSITIVE = 40
 
 
@@ -100,6 +100,8 @@ def _shell(resource: Json) -> Json:
     """What is left of a record that was entered in error."""
     kind = str(resource["resourceType"])
     kept = {name: value for name, value in resource.items() if name in _SHELL or name.startswith("effective")}
+    if kind == "Appointment":  # it has no subject: the patient is a participant
+        kept["participant"] = resource.get("participant", [])
     if "code" in resource and kind == "Observation":
         kept |= {"code": resource["code"], "dataAbsentReason": _ERROR}
     elif "code" in resource:
