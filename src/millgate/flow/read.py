@@ -20,7 +20,7 @@ from millgate.canonical import json
 from millgate.canonical.exchange import Call, Query, Resource
 from millgate.canonical.patients import patients_of
 from millgate.canonical.references import reference_id
-from millgate.errors import CallOperator, FixRequest, GatewayError, NeedAccess
+from millgate.errors import CallOperator, FixRequest, GatewayError, NeedAccess, TryLater
 from millgate.flow.authenticate import Authenticator
 from millgate.flow.cursor import Cursors, Holder, Place, same_filters
 from millgate.flow.pathway import Pathway
@@ -42,6 +42,10 @@ LONGEST_KEPT = timedelta(hours=24)
 MOST_BODIES = 4
 # How many bytes of a fingerprint a cursor carries. Source: Millennium fact sheet §4.1 (the same id can recur on a later page).
 MARK = 8
+STALE = {
+    "code": "stale",
+    "detail": "The source cannot be reached; this is what it answered at `freshness.as_of`, which is older than was asked for.",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +81,7 @@ class Answer:
     ids: tuple[str, ...]
     patients: tuple[str, ...]
     calls: Sequence[Call]
+    stale: bool = False  # older than was asked for, since the source cannot be reached
 
 
 class Reader:
@@ -162,13 +167,26 @@ class Reader:
             return held, (), "cache"
         written = (str(key[0]), str(key[1]))
         writes = self._writes[written]
-        if max_age <= 0:  # the caller wants the source's word now, not that of a call already under way
-            page, calls = await fetch()
-        else:
-            page, calls = await self._together(key, fetch)
+        try:
+            if max_age <= 0:  # the caller wants the source's word now, not that of a call already under way
+                page, calls = await fetch()
+            else:
+                page, calls = await self._together(key, fetch)
+        except TryLater as error:
+            return self._stale(key, request, error), [call for call in error.calls if isinstance(call, Call)], "cache"
         if self._writes[written] == writes:
             self._shelf.put(key, page)
         return page, calls, "live"
+
+    def _stale(self, key: Key, request: ListRequest | GetRequest, error: TryLater) -> Shelved:
+        """What is on the shelf, however old, told to be so, while the source cannot be reached; the error if there is nothing.
+
+        Whoever asks with `max_age=0` wants the source's word or none.
+        """
+        held = self._shelf.take(key, LONGEST_KEPT.total_seconds(), self._now())
+        if error.code not in ("upstream_unavailable", "upstream_timeout") or request.max_age == 0 or held is None:
+            raise error
+        return replace(held, warnings=(*held.warnings, STALE), bodies={})
 
     async def _together(self, key: Key, fetch: Callable[[], Awaitable[Fetched]]) -> Fetched:
         """Equal reads under way are one call; it goes on while anybody still waits for it."""
@@ -355,7 +373,7 @@ class _Shared:
 
 def _answer(page: Shelved, body: Body, origin: Origin, calls: Sequence[Call]) -> Answer:
     sent = body.live if origin == "live" else body.cached
-    return Answer(sent, body.etag, origin, page.as_of, body.ids, body.patients, calls)
+    return Answer(sent, body.etag, origin, page.as_of, body.ids, body.patients, calls, stale=STALE in page.warnings)
 
 
 def instant(moment: datetime) -> str:

@@ -88,6 +88,8 @@ def _reply(answer: Answer, asked: Asked, seen: Seen, fhir: bool, now: datetime) 
     """The answer with its ETag; one from the cache says its age, which objects and FHIR have no member for. Source: RFC 9111 §5.1."""
     seen.ids, seen.patients, seen.calls, seen.origin = answer.ids, answer.patients, answer.calls, answer.origin
     headers = [("etag", answer.etag), PRIVATE, ("vary", "accept, authorization")]
+    if answer.stale:  # single objects and FHIR bundles have no place for a warning
+        headers.append(("warning", '110 - "Response is Stale"'))
     if answer.origin == "cache":
         headers.append(("age", str(max(0, int((now - answer.as_of).total_seconds())))))
     if asked.if_none_match and _matches(asked.if_none_match, answer.etag):
