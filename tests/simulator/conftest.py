@@ -185,8 +185,7 @@ async def user_bench(open_bench: Open) -> Bench:
     """One tenant with an app for each persona, nobody signed in."""
     from tests.simulator.person import LAUNCH_URL, REDIRECT
 
-    model = Client("", redirect_uris=(REDIRECT,), launch_url=LAUNCH_URL)
-    return await open_bench(signed_in=False, redirect_uris=(REDIRECT,), user_client=model)
+    return await open_bench(signed_in=False, redirect_uris=(REDIRECT,), user_client=Client("", launch_url=LAUNCH_URL))
 
 
 @pytest.fixture

@@ -140,7 +140,7 @@ async def test_tokens_are_good_on_their_own_surface_only(user_bench: Bench) -> N
 
 @pytest.mark.parametrize("persona", ["patient", "provider"])
 async def test_what_was_entered_in_error_is_masked_for_patients(open_bench: Open, persona: str) -> None:
-    bench = await open_bench(signed_in=False, redirect_uris=(REDIRECT,), user_client=model())
+    bench = await open_bench(signed_in=False, redirect_uris=(REDIRECT,))
     person = Person(bench, persona)
     portal = [i for user in bench.report["users"] if user["persona"] == "patient" for i in user["patient_ids"]]
     hospital = bench.hospital
@@ -217,10 +217,6 @@ async def test_staff_with_patient_scopes_are_held_to_the_patient_in_context(user
         "participant": [{"actor": {"reference": f"Patient/{other}"}, "status": "accepted"}],
     }
     assert (await user_bench.post("Appointment", booking)).status == 403
-
-
-def model() -> Client:
-    return Client("", redirect_uris=(REDIRECT,))
 
 
 async def test_a_v1_app_reads_and_searches_observations(open_bench: Open) -> None:

@@ -6,11 +6,14 @@ import json
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from joserfc import jwt
+from joserfc.jwk import ECKey, KeySet
 
+from millgate.simulator.authorization import ASSERTION_TYPE
 from millgate.simulator.clients import Client
 from millgate.simulator.oauth_errors import AT_TOKEN, ON_CALLBACK, ON_PAGE
 from tests.simulator.conftest import NEVER, Bench, Open, Said
-from tests.simulator.person import LAUNCH_URL, REDIRECT, Person, callback, urn_in, urn_on
+from tests.simulator.person import LAUNCH_URL, REDIRECT, VERIFIER, Person, callback, urn_in, urn_on
 
 
 def assert_refused(said: Said, status: int, error: str, urn: str) -> None:
@@ -347,6 +350,28 @@ async def test_a_confidential_app_has_to_prove_itself(user_bench: Bench) -> None
     assert_refused(said, 400, "invalid_client", "invalid-authorization-header")
     said = await person.exchange(form["code"], client_id="another")
     assert_refused(said, 401, "invalid_client", "invalid-client-credentials")
+
+
+async def test_an_app_of_users_may_sign_instead(open_bench: Open) -> None:
+    key = ECKey.generate_key("P-384", {"kid": "e"})
+    app = Client("signer", persona="provider", redirect_uris=(REDIRECT,), jwks=dict(KeySet([key]).as_dict(private=False)))
+    bench = await open_bench(signed_in=False, clients=(Client("system"), app))
+    person = Person(bench, "provider")
+    assert person.app["signs_assertions"] is True
+    code = await person.code()
+
+    def claims(number: int) -> str:
+        made = {"iss": "signer", "sub": "signer", "aud": bench.token_url, "exp": int(bench.clock[0]) + 60, "jti": str(number)}
+        return jwt.encode({"alg": "ES384", "kid": "e"}, made, key, ["ES384"])
+
+    form = {"grant_type": "authorization_code", "code": code, "redirect_uri": REDIRECT, "code_verifier": VERIFIER}
+    proof = {"client_assertion_type": ASSERTION_TYPE, "client_assertion": claims(1)}
+    unproven = await bench.call("POST", bench.token_url, data={**form, "client_id": "signer"})
+    assert_refused(unproven, 400, "invalid_client", "invalid-authorization-header")
+    assert (await bench.call("POST", bench.token_url, data={**form, **proof})).status == 200
+    assert_refused(
+        await bench.call("POST", bench.token_url, data={**form, **proof}), 401, "invalid_client", "invalid-client-credentials"
+    )
 
 
 async def test_a_public_app_names_itself_and_no_more(open_bench: Open) -> None:

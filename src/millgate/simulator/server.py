@@ -131,7 +131,8 @@ def _clients(options: Options, tenant_id: str, seed: int) -> list[Client]:
     registered = [client for client in options.clients if client.persona == "system"] or [Client(default["system"])]
     of_users = [client for client in options.clients if client.persona != "system"]
     if options.redirect_uris and not of_users:
-        of_users = [replace(options.user_client, client_id=default[persona], persona=persona) for persona in USER_PERSONAS]
+        model = replace(options.user_client, redirect_uris=options.redirect_uris)
+        of_users = [replace(model, client_id=default[persona], persona=persona) for persona in USER_PERSONAS]
     enabled = [c for c in (*registered, *of_users) if c.tenants is None or tenant_id in c.tenants]
     return [c if c.secret or c.jwks or c.public else _with_secret(c) for c in enabled]
 
