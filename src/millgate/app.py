@@ -16,10 +16,12 @@ from millgate.flow.cursor import Cursors
 from millgate.flow.published import PublishedKeys
 from millgate.flow.read import Reader
 from millgate.flow.record import Recorder
+from millgate.flow.rejections import Rejections
 from millgate.flow.service_types import BookableTypes
 from millgate.flow.shelf import Shelf
 from millgate.flow.sign_in import SignInFlow
 from millgate.flow.write import Writer
+from millgate.pathways.credentials import Credentials
 from millgate.pathways.fhir_r4.transport import FhirR4
 from millgate.pathways.http import DICE, Limits, Transport
 from millgate.pathways.sign_in import SignInDesk
@@ -92,14 +94,16 @@ class App:
                 sources=Sources(now=now, jitter=DICE.uniform, most_at_once=settings.max_upstream_connections),
             )
             closing.push_async_callback(transport.aclose)
-            tokens = TokenBook(transport, now)
+            credentials = Credentials(now, Rejections(store.events, now))
+            tokens = TokenBook(transport, now, credentials)
             closing.push_async_callback(tokens.aclose)
-            people = UserTokens(transport, store.grants, now=now)
+            people = UserTokens(transport, store.grants, now=now, credentials=credentials)
             recorder = Recorder(store.records)
             recorder.start()
             closing.push_async_callback(recorder.close)
             pathway = FhirR4(transport, Tokens(tokens, people), now)
-            app = cls._joined(settings, store, pathway, recorder, people, SignInDesk(transport, now), now)
+            desk = SignInDesk(transport, now, credentials)
+            app = cls._joined(settings, store, pathway, recorder, people, desk, now)
             people.tell_narrowed(app.sign_in.narrowed)
             closing.push_async_callback(app.writer.close)
             closing.push_async_callback(app.leave)

@@ -258,11 +258,12 @@ class FieldProblem:
 
 @dataclass(frozen=True, slots=True)
 class Upstream:
-    """What the source said: its status, its request id, and the outcome's codes. Never patient data."""
+    """What the source said: its status, its request id, the outcome's codes, and the address of its own error. Never patient data."""
 
     status: int | None = None
     request_id: str | None = None
     outcome: str | None = None
+    error_uri: str | None = None
 
 
 class GatewayError(Exception):

@@ -21,7 +21,8 @@ from millgate.access.parties import Registration, Tenant
 from millgate.canonical.exchange import Call
 from millgate.errors import CallOperator, TryLater
 from millgate.pathways.http import Transport
-from millgate.pathways.tokens import TokenBook, explain, urn_of
+from millgate.pathways.oauth_errors import explain, urn_of
+from millgate.pathways.tokens import TokenBook
 from tests.pathways.source import Source, reply, source
 
 START = datetime(2026, 3, 1, 6, 0, tzinfo=UTC)

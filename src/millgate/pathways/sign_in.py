@@ -24,8 +24,10 @@ from millgate.access.parties import Registration
 from millgate.canonical.exchange import Call
 from millgate.canonical.json import decode
 from millgate.errors import CallOperator, FixMessage, GatewayError, NeedAccess, TryLater, Upstream
-from millgate.pathways.http import Transport
-from millgate.pathways.tokens import explain, prove, read_token, urn_of
+from millgate.pathways.credentials import Credentials
+from millgate.pathways.http import Answer, Transport
+from millgate.pathways.oauth_errors import explain, shown_uri, urn_of
+from millgate.pathways.tokens import AccessToken, prove, read_token
 
 ID_TOKEN_ALGORITHMS: Final = ["RS256", "RS384", "ES256", "ES384"]  # never none, never one with a shared secret
 LEEWAY: Final = timedelta(seconds=60)
@@ -55,9 +57,15 @@ def challenge(verifier: str) -> str:
 class SignInDesk:
     """Exchanges codes, checks id tokens and revokes refresh tokens at the tenants' authorization servers."""
 
-    def __init__(self, transport: Transport, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+    def __init__(
+        self,
+        transport: Transport,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        credentials: Credentials | None = None,
+    ) -> None:
         self._transport = transport
         self._now = now
+        self._credentials = credentials or Credentials(now)
         self._keys: dict[str, tuple[datetime, KeySet]] = {}
 
     def authorization_url(
@@ -95,7 +103,7 @@ class SignInDesk:
         return NeedAccess(
             "scope_narrowed",
             f"The sign-in was refused ({outcome}). {said}",
-            upstream=Upstream(None, _instance(error_uri), outcome),
+            upstream=Upstream(None, _instance(error_uri), outcome, shown_uri(error_uri)),
         )
 
     async def exchange(
@@ -120,19 +128,13 @@ class SignInDesk:
             "client_id": registration.client_id,
             "code_verifier": verifier,
         }
-        headers = {"Accept": "application/json", "Content-Type": "application/x-www-form-urlencoded"}
-        prove(registration, endpoint, now, str(uuid.uuid4()), form, headers)
+
+        async def attempt(one: Registration) -> tuple[AccessToken, Answer]:
+            answer = await self._redeem(one, endpoint, form, calls)
+            return read_token(answer, asked, now), answer
+
         try:
-            answer = await self._transport.request(
-                "POST",
-                endpoint,
-                within=endpoint,
-                calls=calls,
-                resource_type="token",
-                headers=headers,
-                body=urlencode(form).encode(),
-            )
-            token = read_token(answer, asked, now)
+            token, answer = await self._credentials.use(registration, attempt)
             members = _members(answer.body)
             user = await self._user(members, registration, issuer, fhir_base, calls)
         except GatewayError as error:
@@ -150,6 +152,20 @@ class SignInDesk:
             need_patient_banner=_flag(members.get("need_patient_banner")),
             tenant_id=_text(members.get("tenant")),
             calls=tuple(calls),
+        )
+
+    async def _redeem(self, registration: Registration, endpoint: str, form: Mapping[str, str], calls: list[Call]) -> Answer:
+        proven = dict(form)
+        headers = {"Accept": "application/json", "Content-Type": "application/x-www-form-urlencoded"}
+        prove(registration, endpoint, self._now(), str(uuid.uuid4()), proven, headers)
+        return await self._transport.request(
+            "POST",
+            endpoint,
+            within=endpoint,
+            calls=calls,
+            resource_type="token",
+            headers=headers,
+            body=urlencode(proven).encode(),
         )
 
     async def revoke(self, registration: Registration, endpoint: str, refresh_token: str) -> None:

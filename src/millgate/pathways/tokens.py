@@ -8,16 +8,13 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
-import csv
 import logging
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from functools import cache
-from importlib.resources import files
 from typing import Any, Final
-from urllib.parse import unquote, urlencode, urlsplit
+from urllib.parse import urlencode
 
 import msgspec
 from joserfc import jwt
@@ -29,7 +26,9 @@ from millgate.access.connection import Connection
 from millgate.access.parties import Registration
 from millgate.canonical.exchange import Call
 from millgate.errors import CallOperator, GatewayError, TryLater, Upstream
+from millgate.pathways.credentials import Credentials
 from millgate.pathways.http import Answer, Transport, retry_after_s, upstream_id
+from millgate.pathways.oauth_errors import explain, shown_uri, urn_of
 
 ALGORITHMS: Final = ("RS384", "ES384")
 ASSERTION_LIFE: Final = timedelta(minutes=4)  # SMART allows five
@@ -65,9 +64,15 @@ class _Shelf:
 class TokenBook:
     """The tokens of every connection; callers share one fetch, and a token that is being renewed is served until it expires."""
 
-    def __init__(self, transport: Transport, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+    def __init__(
+        self,
+        transport: Transport,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        credentials: Credentials | None = None,
+    ) -> None:
         self._transport = transport
         self._now = now
+        self._credentials = credentials or Credentials(now)
         self._shelves: dict[tuple[str, str, Registration, tuple[str, ...]], _Shelf] = {}
 
     def __repr__(self) -> str:
@@ -131,10 +136,18 @@ class TokenBook:
             log.warning("a token could not be renewed: %s", failure.code if isinstance(failure, GatewayError) else type(failure))
 
     async def _fetch(self, connection: Connection, endpoint: str, calls: list[Call]) -> AccessToken:
+        """A token by the registration's credential, or by one that it replaced lately."""
+
+        async def attempt(registration: Registration) -> AccessToken:
+            return await self._ask(registration, connection.scopes, endpoint, calls)
+
+        return await self._credentials.use(connection.registration, attempt)
+
+    async def _ask(self, registration: Registration, scopes: tuple[str, ...], endpoint: str, calls: list[Call]) -> AccessToken:
         issued_at = self._now()
-        form = {"grant_type": "client_credentials", "scope": " ".join(connection.scopes)}
+        form = {"grant_type": "client_credentials", "scope": " ".join(scopes)}
         headers = {"Accept": "application/json", "Content-Type": "application/x-www-form-urlencoded"}
-        prove(connection.registration, endpoint, issued_at, str(uuid.uuid4()), form, headers)
+        prove(registration, endpoint, issued_at, str(uuid.uuid4()), form, headers)
         answer = await self._transport.request(
             "POST",
             endpoint,
@@ -146,7 +159,7 @@ class TokenBook:
             repeatable=True,  # asking for a token twice has no effect beyond a second token
         )
         try:
-            return read_token(answer, connection.scopes, issued_at)
+            return read_token(answer, scopes, issued_at)
         except GatewayError as error:
             error.calls = tuple(calls)
             raise
@@ -212,26 +225,6 @@ def _token(value: str, scopes: tuple[str, ...], issued_at: datetime, life_s: flo
     return AccessToken(value, scopes, issued_at + timedelta(seconds=life_s - margin_s), issued_at + timedelta(seconds=renew_s))
 
 
-def explain(urn: str | None) -> str | None:
-    """One plain sentence for the last part of an error URN of the authorization server, or None."""
-    return None if urn is None else _sentences().get(urn)
-
-
-def urn_of(error_uri: object) -> str | None:
-    """The telling last part of the URN in an `error_uri`, such as `empty-scopes`. Source: Millennium fact sheet §2.6."""
-    if not isinstance(error_uri, str):
-        return None
-    try:
-        segments = urlsplit(error_uri).path.split("/")
-    except ValueError:
-        return None
-    urn = next((unquote(segment) for segment in segments if segment.startswith("urn")), "")
-    for group in (":oauth2:token:", ":oauth2:grant:", ":smart-v1:grant:launch:"):
-        if group in urn:
-            return urn.split(group, 1)[1][:80] or None
-    return None
-
-
 def _refusal(answer: Answer, body: Mapping[str, Any], now: datetime) -> GatewayError:
     if answer.status == 429:
         wait_s = retry_after_s(answer.headers, now)
@@ -248,12 +241,12 @@ def _refusal(answer: Answer, body: Mapping[str, Any], now: datetime) -> GatewayE
     outcome = " ".join(part for part in (word, urn) if part) or None
     said = explain(urn) or "Check the registration, and whether the health system has enabled it."
     detail = f"The authorization server refused a token ({outcome or answer.status}). {said}"
-    return CallOperator("upstream_error", detail, upstream=_upstream(answer, outcome))
+    return CallOperator("upstream_error", detail, upstream=_upstream(answer, outcome, shown_uri(body.get("error_uri"))))
 
 
-def _upstream(answer: Answer, outcome: str | None) -> Upstream:
+def _upstream(answer: Answer, outcome: str | None, error_uri: str | None = None) -> Upstream:
     request_id = answer.headers.get("cerner-correlation-id") or upstream_id(answer.headers)
-    return Upstream(answer.status, request_id, outcome)
+    return Upstream(answer.status, request_id, outcome, error_uri)
 
 
 def _members(body: bytes) -> dict[str, Any]:
@@ -266,9 +259,3 @@ def _members(body: bytes) -> dict[str, Any]:
 
 def _is_bearer(value: str) -> bool:
     return 0 < len(value) <= 16384 and all(0x21 <= ord(character) <= 0x7E for character in value)
-
-
-@cache
-def _sentences() -> dict[str, str]:
-    table = files("millgate.pathways").joinpath("tables/oauth_errors.csv").read_text("utf-8")
-    return {row["urn"]: row["sentence"] for row in csv.DictReader(table.splitlines())}

@@ -19,8 +19,10 @@ from urllib.parse import urlencode
 
 from millgate.access.connection import Connection
 from millgate.access.grants import UserGrant
+from millgate.access.parties import Registration
 from millgate.canonical.exchange import Call
 from millgate.errors import GatewayError, NeedAccess, TryLater
+from millgate.pathways.credentials import Credentials
 from millgate.pathways.http import Transport
 from millgate.pathways.tokens import AccessToken, TokenBook, prove, read_token
 
@@ -64,7 +66,9 @@ class UserTokens:
         *,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         narrowed: Narrowed | None = None,
+        credentials: Credentials | None = None,
     ) -> None:
+        self._credentials = credentials or Credentials(now)
         self._transport = transport
         self._grants = grants
         self._now = now
@@ -160,10 +164,16 @@ class UserTokens:
         return fresh
 
     async def _ask(self, connection: Connection, endpoint: str, grant: UserGrant, calls: list[Call]) -> AccessToken:
+        async def attempt(registration: Registration) -> AccessToken:
+            return await self._ask_by(registration, endpoint, grant, calls)
+
+        return await self._credentials.use(connection.registration, attempt)
+
+    async def _ask_by(self, registration: Registration, endpoint: str, grant: UserGrant, calls: list[Call]) -> AccessToken:
         issued_at = self._now()
         form = {"grant_type": "refresh_token", "refresh_token": grant.refresh_token or ""}
         headers = {"Accept": "application/json", "Content-Type": "application/x-www-form-urlencoded"}
-        prove(connection.registration, endpoint, issued_at, str(uuid.uuid4()), form, headers)
+        prove(registration, endpoint, issued_at, str(uuid.uuid4()), form, headers)
         answer = await self._transport.request(
             "POST",
             endpoint,

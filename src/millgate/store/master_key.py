@@ -58,6 +58,16 @@ def master_key(
     return _read(path)
 
 
+def key_of_file(path: Path, *, create: bool = False) -> MasterKey:
+    """The master key in a file; with `create`, one is made (mode 0600) if there is no such file. Raises `invalid_setting`."""
+    if create and not path.exists():
+        try:
+            _make(path)
+        except OSError as error:
+            raise CallOperator("invalid_setting", f"the master key file {path} cannot be made: {error.strerror}") from error
+    return _read(path)
+
+
 def _read(path: Path) -> MasterKey:
     try:
         text = path.read_text(encoding="ascii")

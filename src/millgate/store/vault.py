@@ -93,6 +93,10 @@ class Vault:
         self._tenants.pop(tenant, None)
         await self._database.execute(b"VACUUM vault_key, vault_secret")  # so that the pages do not keep them
 
+    def is_master(self, master: MasterKey) -> bool:
+        """Whether this is the key in force."""
+        return hmac.compare_digest(master.proof, self._master.proof)
+
     async def rotate(self, new_master: MasterKey) -> int:
         """Wrap every data key with `new_master` instead, in one transaction; how many. The old master key then opens nothing."""
         async with self._database.transaction() as connection:

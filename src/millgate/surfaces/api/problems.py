@@ -29,6 +29,7 @@ class ProblemUpstream(msgspec.Struct, frozen=True, omit_defaults=True):
     status: Annotated[int | None, Meta(description="Its HTTP status.")] = None
     request_id: Annotated[str | None, Meta(description="Its own request or correlation id: quote it to the vendor.")] = None
     outcome: Annotated[str | None, Meta(description="Its outcome's codes.")] = None
+    error_uri: Annotated[str | None, Meta(description="Where its authorization server names the error: for the vendor.")] = None
 
 
 class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -66,7 +67,9 @@ def problem_of(error: GatewayError, request_id: str) -> Problem:
         retryable=meaning.retryable,
         retry_after=None if error.retry_after is None else max(0, math.ceil(error.retry_after)),
         errors=tuple(ProblemField(p.field, p.code, p.detail) for p in error.errors),
-        upstream=None if upstream is None else ProblemUpstream(upstream.status, upstream.request_id, upstream.outcome),
+        upstream=None
+        if upstream is None
+        else ProblemUpstream(upstream.status, upstream.request_id, upstream.outcome, upstream.error_uri),
         current=msgspec.Raw(error.current) if isinstance(error, Conflict) else msgspec.UNSET,
     )
 

@@ -52,7 +52,12 @@ def print_error(error: GatewayError) -> None:
         if problem.detail not in error.detail:
             say(f"  {problem.field}: {problem.detail}")
     if error.upstream is not None:
-        shown = {"status": error.upstream.status, "outcome": error.upstream.outcome, "request id": error.upstream.request_id}
+        shown = {
+            "status": error.upstream.status,
+            "outcome": error.upstream.outcome,
+            "request id": error.upstream.request_id,
+            "error uri": error.upstream.error_uri,
+        }
         say("  the source said: " + ", ".join(f"{name} {value}" for name, value in shown.items() if value is not None))
     say(f"  ({error.code}; docs/reference/errors.md)")
 

@@ -9,13 +9,14 @@ import typer
 from millgate.surfaces.cli.finding import FIND, find
 from millgate.surfaces.cli.options import AsJson, DatabaseUrl, DataDir, settings_of, with_app
 from millgate.surfaces.cli.output import command, print_json, print_table, say
+from millgate.surfaces.cli.rotating import FOR_KEYS, FOR_SECRETS, rotate_key, rotate_secret
 from millgate.surfaces.cli.watching import DIFF, diff, look, tell_looked
 
 if TYPE_CHECKING:
     from millgate.access.parties import Tenant
     from millgate.app import App
 
-GROUP = """The health systems that the gateway is connected to: add, register, list, show, check, diff, find, remove.
+GROUP = """The health systems that the gateway is connected to: add, register, list, show, check, diff, find, rotate, remove.
 
 Examples:
 
@@ -193,6 +194,8 @@ def register(
 
 app.command("diff", help=DIFF)(diff)
 app.command("find", help=FIND)(find)
+app.command("rotate-secret", help=FOR_SECRETS)(rotate_secret)
+app.command("rotate-key", help=FOR_KEYS)(rotate_key)
 
 
 @app.command("list", help="List all tenants.\n\nExamples:\n\n    millgate tenants list\n\n    millgate tenants list --json")

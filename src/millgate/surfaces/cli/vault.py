@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -12,7 +12,7 @@ from millgate.surfaces.cli.output import command, print_json, say
 if TYPE_CHECKING:
     from millgate.app import App
 
-GROUP = """The keys that keep the store unreadable: status.
+GROUP = """The keys that keep the store unreadable: status, rotate.
 
 Examples:
 
@@ -27,6 +27,19 @@ Examples:
     millgate vault status
 
     millgate vault status --json
+"""
+
+ROTATE = """Wrap all data keys with another master key. What is stored stays as it is, and the old master key then opens nothing.
+
+The new key comes from a file of 32 random bytes in base64; where there is no such file, one is made (mode 0600). Running gateways and
+workers go on with what they hold in memory; afterwards, each has to be restarted with the new key. Keep the old key as long as backups
+from before are kept.
+
+Examples:
+
+    millgate vault rotate --new-key-file /etc/millgate/master-2027.key
+
+    millgate vault rotate --new-key-file ./new.key --json
 """
 
 
@@ -49,3 +62,43 @@ def status(data_dir: DataDir = None, database_url: DatabaseUrl = None, as_json: 
         return
     for name, value in found.items():
         say(f"{name.replace('_', ' ')}: {value}")
+
+
+@app.command("rotate", help=ROTATE)
+@command
+def rotate(
+    new_key_file: Annotated[
+        str, typer.Option("--new-key-file", metavar="FILE", help="The new master key; made if there is none.", show_default=False)
+    ],
+    data_dir: DataDir = None,
+    database_url: DatabaseUrl = None,
+    as_json: AsJson = False,
+) -> None:
+    """Rotate the master key."""
+    from pathlib import Path
+
+    from millgate.errors import FieldProblem, FixRequest
+    from millgate.store.master_key import key_of_file
+
+    settings = settings_of(data_dir, database_url)
+    path = Path(new_key_file).expanduser().absolute()
+    made = not path.exists()
+
+    async def work(app: App) -> dict[str, Any]:
+        fresh = key_of_file(path, create=True)
+        if app.store.vault.is_master(fresh):
+            problem = FieldProblem("--new-key-file", "same", "holds the key that is in force already")
+            raise FixRequest("invalid_request", f"{path} {problem.detail}.", errors=[problem])
+        before = (await app.store.vault.status())["source"]
+        keys = await app.operate("rotate", "vault", lambda: app.store.vault.rotate(fresh))
+        return {"keys": keys, "key_file": str(path), "made": made, "before": before}
+
+    found = with_app(settings, work)
+    if as_json:
+        print_json(found)
+        return
+    say(f"{found['keys']} data keys are wrapped with the key of {path}{', which was made' if made else ''}")
+    say(
+        f"now: set MILLGATE_MASTER_KEY_FILE={path} in place of the key from {found['before']}, for every gateway, worker and command"
+    )
+    say("then restart every gateway and worker of this database; until then they serve on, but connect no new tenant")
