@@ -236,3 +236,11 @@ async def people(signing_demo: Hospital, http: aiohttp.ClientSession) -> AsyncIt
     found = People(signing_demo, http, Application(signing_demo, http, signing_demo.report["api_key"]))
     yield found
     await found.close()
+
+
+@pytest.fixture(scope="session")
+def other_key(signing_demo: Hospital) -> str:
+    """The key of another client of the demo, which nobody can come back to."""
+    environment = {"MILLGATE_DATA_DIR": signing_demo.report["data_dir"]}
+    named = ["--tenant", signing_demo.report["tenant"], "--scope", "user/*.cruds", "--json"]
+    return str(json.loads(processes.run("clients", "create", "other", *named, environment=environment).stdout)["key"])
