@@ -479,7 +479,7 @@ async def test_no_search_that_passes_the_encoder_is_refused_by_the_source(side: 
             try:
                 await side.pathway.search(side.connection, Query(kind, filters, 20))
             except FixRequest as error:
-                assert error.upstream is None, (names, error.detail)  # noqa: PT017 - refused here, not there
+                assert error.upstream is None, (names, error.detail)
                 refused += 1
             else:
                 passed += 1
