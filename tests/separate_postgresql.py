@@ -37,7 +37,17 @@ def running(*, password: str) -> Iterator[str]:
     data = folder / "data"
     binaries = programs(None)
     made = _launch(
-        [str(binaries / "initdb"), "-D", str(data), "-U", "admin", "--auth=scram-sha-256", f"--pwfile={folder / 'password'}", "-E", "UTF8"]
+        [
+            str(binaries / "initdb"),
+            "-D",
+            str(data),
+            "-U",
+            "admin",
+            "--auth=scram-sha-256",
+            f"--pwfile={folder / 'password'}",
+            "-E",
+            "UTF8",
+        ]
     )
     if made.returncode:
         raise RuntimeError(f"initdb failed: {made.stderr}")
@@ -62,7 +72,9 @@ def _launch(program: list[str], *, log: str | None = None, detach: bool = False)
         "log": log,
         "detach": detach,
     }
-    return subprocess.run([sys.executable, "-I", "-S", str(LAUNCH), json.dumps(order)], capture_output=True, text=True, check=False)
+    return subprocess.run(
+        [sys.executable, "-I", "-S", str(LAUNCH), json.dumps(order)], capture_output=True, text=True, check=False
+    )
 
 
 def _free_port() -> int:
