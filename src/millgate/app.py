@@ -23,6 +23,7 @@ from millgate.flow.sign_in import SignInFlow
 from millgate.flow.write import Writer
 from millgate.pathways.credentials import Credentials
 from millgate.pathways.fhir_r4.transport import FhirR4
+from millgate.pathways.guard import Guard
 from millgate.pathways.http import DICE, Limits, Transport
 from millgate.pathways.sign_in import SignInDesk
 from millgate.pathways.sources import Sources
@@ -92,6 +93,7 @@ class App:
                 ),
                 now=now,
                 sources=Sources(now=now, jitter=DICE.uniform, most_at_once=settings.max_upstream_connections),
+                guard=Guard(store.tenants.allows_private),
             )
             closing.push_async_callback(transport.aclose)
             credentials = Credentials(now, Rejections(store.events, now))

@@ -88,7 +88,8 @@ def test_public_addresses_and_names_are_not(address: str) -> None:
         ("https://169.254.169.254/latest", [], "private address"),
         ("https://inside.example/r4", ["23.1.2.3", "10.0.0.9"], "stands for the private address 10.0.0.9"),
         ("https://rebound.example/r4", ["127.0.0.1"], "stands for the private address 127.0.0.1"),
-        ("https://2130706433/r4", ["127.0.0.1"], "stands for the private address"),
+        ("https://2130706433/r4", [], "2130706433 is a private address"),
+        ("https://127.1/r4", [], "127.1 is a private address"),
         ("http://fhir.example/r4", ["23.1.2.3"], "plain http"),
     ],
 )

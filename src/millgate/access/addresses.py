@@ -40,11 +40,12 @@ def _netloc(parts: SplitResult) -> str:
 
 
 def is_private(address: str) -> bool:
-    """Whether an IP address is not a public one: loopback, private, link-local, shared, multicast, reserved. False for any other text."""
+    """Whether an IP address is not a public one: loopback, private, link-local, shared, multicast, reserved. A name is not."""
     try:
         found: IPv4Address | IPv6Address = ip_address(address.strip("[]").partition("%")[0])
     except ValueError:
-        return False
+        # `127.1` and `2130706433` are 127.0.0.1 to a socket, and no name to a resolver: nobody has to write an address like that.
+        return address.replace(".", "").isdigit()
     if isinstance(found, IPv6Address):
         translated = IPv4Address(int(found) & 0xFFFFFFFF) if found in _NAT64 else None
         found = translated or found.ipv4_mapped or found.sixtofour or (found.teredo[1] if found.teredo else None) or found

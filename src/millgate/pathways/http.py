@@ -24,6 +24,7 @@ from millgate import deadline
 from millgate.canonical.exchange import Call
 from millgate.deadline import Urgency
 from millgate.errors import CallOperator, GatewayError, TryLater
+from millgate.pathways.guard import Guard, GuardedResolver, PrivateAddress, refused
 from millgate.pathways.sources import Sources, Turn
 
 RETRIED: Final = frozenset({429, 502, 503, 504})
@@ -104,8 +105,13 @@ class Transport:
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         jitter: Callable[[float, float], float] = DICE.uniform,
         sources: Sources | None = None,
+        guard: Guard | None = None,
     ) -> None:
-        """`sources` holds the throttles and circuit breakers; without it every call goes out at once."""
+        """`sources` holds the throttles and circuit breakers; without it every call goes out at once.
+
+        `guard` says which hosts may be private addresses; without it, none but the loopback interface.
+        """
+        self.guard = guard or Guard()
         self.limits = limits or Limits()
         self.sources = sources
         self._now = now
@@ -149,7 +155,9 @@ class Transport:
         Raises TryLater `upstream_unavailable`, `upstream_throttled` or `upstream_timeout`, OutcomeUnknown, CallOperator
         `upstream_error`.
         """
-        check_address(url, within, plaintext=self.limits.plaintext_beyond_loopback)
+        allowed = self.limits.plaintext_beyond_loopback or self.guard.allows(_hostname(url))
+        check_address(url, within, plaintext=allowed)
+        self.guard.check(url)
         may_repeat = method == "GET" if repeatable is None else repeatable
         urgency = deadline.urgency() or ("interactive" if may_repeat else "write")
         asked = _Asked(method, url, {"Accept-Encoding": "gzip", **(headers or {})}, body, resource_type, within, urgency)
@@ -248,7 +256,11 @@ class Transport:
     def _pool(self) -> aiohttp.ClientSession:
         if self._session is None or self._session.closed:
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=self.limits.connections, limit_per_host=self.limits.connections_per_host),
+                connector=aiohttp.TCPConnector(
+                    limit=self.limits.connections,
+                    limit_per_host=self.limits.connections_per_host,
+                    resolver=GuardedResolver(self.guard),
+                ),
                 cookie_jar=aiohttp.DummyCookieJar(),  # a cookie of one tenant must never reach another
                 trust_env=False,
             )
@@ -317,8 +329,17 @@ def _origin(parts: SplitResult) -> tuple[str, str | None, int | None]:
     return parts.scheme, parts.hostname, parts.port or {"http": 80, "https": 443}.get(parts.scheme)
 
 
+def _hostname(url: str) -> str:
+    try:
+        return urlsplit(url).hostname or ""
+    except ValueError:
+        return ""
+
+
 def _translate(error: Exception, *, safe: bool, status: int | None) -> GatewayError:
     """The gateway's error for one of the HTTP library's; only a failed connection proves that nothing has reached the source."""
+    if isinstance(error, PrivateAddress) or isinstance(error.__cause__, PrivateAddress):
+        return refused()
     if isinstance(error, aiohttp.InvalidURL | aiohttp.NonHttpUrlClientError | ValueError) and not isinstance(error, OSError):
         return CallOperator("upstream_error", "The address of the source, or a header for it, is not valid.")
     if isinstance(error, aiohttp.ClientConnectorCertificateError | aiohttp.ClientConnectorSSLError):

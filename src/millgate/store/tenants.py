@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
+from urllib.parse import urlsplit
 
 from millgate.access.parties import Persona, Registration, ServiceType, Tenant
 from millgate.errors import FieldProblem, FixRequest
@@ -25,6 +26,23 @@ class Tenants:
         self._vault = vault
         self._records = records
         self._now = now
+        self._private_hosts: dict[str, str] = {}
+
+    def allows_private(self, host: str) -> bool:
+        """Whether a tenant that was read here lately may have this host as a private address."""
+        return host in self._private_hosts.values()
+
+    def note(self, tenant: Tenant) -> Tenant:
+        """Remember whether this tenant may have private addresses; every one that is read is noted. The same tenant."""
+        if tenant.private_address:
+            self._private_hosts[tenant.name] = _host(tenant.fhir_base)
+        else:
+            self._forget_hosts(tenant.name)
+        return tenant
+
+    def _forget_hosts(self, name: str) -> None:
+        for of in [of for of in self._private_hosts if of.partition("/")[0] == name]:
+            del self._private_hosts[of]
 
     async def add(self, tenant: Tenant) -> None:
         """Keep a new tenant. Raises FixRequest where one of that name is there already."""
@@ -44,11 +62,14 @@ class Tenants:
         if "\0" in name:  # PostgreSQL takes no such text
             return None
         row = await self._database.fetch_one(_SQL["get"], {"name": name})
-        return _tenant(row) if row else None
+        if row is None:
+            self._forget_hosts(name)
+            return None
+        return self.note(_tenant(row))
 
     async def list(self) -> list[Tenant]:
         """All tenants by name."""
-        return [_tenant(row) for row in await self._database.fetch(_SQL["list"])]
+        return [self.note(_tenant(row)) for row in await self._database.fetch(_SQL["list"])]
 
     async def remove(self, name: str) -> bool:
         """Delete the tenant, all that is stored of it, and its keys, so that copies cannot be read either; the audit trail stays."""
@@ -108,6 +129,8 @@ class Tenants:
             return None
         client_id, method, scope_form, key_id, algorithm, redirect_uri, public_key, fhir_base, sealed = row
         credential = await self._vault.open_secret(tenant, _secret_name(persona, client_id), bytes(sealed))
+        if fhir_base and tenant in self._private_hosts:  # names of tenants hold no slash
+            self._private_hosts[f"{tenant}/{persona}"] = _host(fhir_base)
         current = Registration(
             tenant, persona, client_id, method, scope_form, credential, key_id, algorithm, redirect_uri, public_key, fhir_base
         )
@@ -175,6 +198,10 @@ class Tenants:
 
 def _columns(tenant: Tenant) -> dict[str, object]:
     return {name: getattr(tenant, name) for name in ("name", "fhir_base", "time_zone", "created_at", "private_address")}
+
+
+def _host(fhir_base: str) -> str:
+    return urlsplit(fhir_base).hostname or ""
 
 
 def _place(registration: Registration) -> dict[str, str]:

@@ -57,9 +57,13 @@ class Given:
     calls_base: str | None = None
     private_address: bool = False
 
+    def tenant(self, created_at: datetime) -> Tenant:
+        """The tenant alone."""
+        return Tenant(self.name, self.fhir_base, self.time_zone, created_at, self.private_address)
+
     async def keep(self, app: App) -> None:
         """Add the tenant (or change the one of that name), its registration and its service types."""
-        tenant = Tenant(self.name, self.fhir_base, self.time_zone, app.now(), self.private_address)
+        tenant = self.tenant(app.now())
         if not await app.store.tenants.update(tenant):
             await app.store.tenants.add(tenant)
         await self.register(app)

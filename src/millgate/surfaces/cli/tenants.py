@@ -133,6 +133,7 @@ def add(
     given = read_tenant(name, url, words, time_zone=time_zone, service_types=service_type, offline=offline)
 
     async def work(app: App) -> dict[str, Any]:
+        app.store.tenants.note(given.tenant(app.now()))
         found = {} if offline else await _server(app, given.fhir_base)
         await app.operate("add", "tenant", lambda: given.keep(app), tenant=name)
         if not offline:
