@@ -26,13 +26,14 @@ from millgate.canonical.exchange import (
 from millgate.canonical.json import encode
 from millgate.errors import CallOperator, FixRequest, GatewayError, NotOffered
 from millgate.pathways.fhir_r4 import effect
+from millgate.pathways.fhir_r4.bad_records import Isolation, bad_record_warning
 from millgate.pathways.fhir_r4.decode import names_addresses, relative_references
 from millgate.pathways.fhir_r4.discovery import Discovery, read_discovery
 from millgate.pathways.fhir_r4.documents import Documents, fetch_documents
 from millgate.pathways.fhir_r4.encode.appointment import FHIR_JSON, encode_appointment
 from millgate.pathways.fhir_r4.encode.search import IdentifierType, encode_search
 from millgate.pathways.fhir_r4.refusals import Purpose, refusal
-from millgate.pathways.fhir_r4.wire import etag_version, located_id, read_resource, read_searchset, version_of
+from millgate.pathways.fhir_r4.wire import Searchset, etag_version, located_id, read_resource, read_searchset, version_of
 from millgate.pathways.http import Answer, OutcomeUnknown, Transport, check_address, retry_after_s
 from millgate.pathways.tokens import AccessToken
 
@@ -132,14 +133,12 @@ class FhirR4:
         """The page behind one of the source's own links, which is used as given, and only if it is under the tenant's base."""
         _check_link(link, connection.tenant.fhir_base, resource_type)
         calls: list[Call] = []
-        request = _Request("GET", link, resource_type, "search")
-        answer = await self._ask(connection, request, calls)
-        base = connection.tenant.fhir_base
-        with _Calls(calls):
-            found = read_searchset(answer.body, resource_type)
-        if names_addresses(answer.body):
-            found.resources = [relative_references(resource, base) for resource in found.resources]
-            found.included = [relative_references(resource, base) for resource in found.included]
+        try:
+            found = await self._searchset(connection, resource_type, link, calls)
+        except GatewayError as error:
+            if not _names_bad_record(error):
+                raise
+            found = await self._without_bad_record(connection, resource_type, link, calls, error)
         return Page(
             resources=found.resources,
             included=found.included,
@@ -149,6 +148,39 @@ class FhirR4:
             fetched_at=self._now(),
             warnings=found.warnings,
         )
+
+    async def _searchset(self, connection: Connection, resource_type: str, link: str, calls: list[Call]) -> Searchset:
+        answer = await self._ask(connection, _Request("GET", link, resource_type, "search"), calls)
+        base = connection.tenant.fhir_base
+        with _Calls(calls):
+            found = read_searchset(answer.body, resource_type)
+        if names_addresses(answer.body):
+            found.resources = [relative_references(resource, base) for resource in found.resources]
+            found.included = [relative_references(resource, base) for resource in found.included]
+        return found
+
+    async def _without_bad_record(
+        self, connection: Connection, resource_type: str, link: str, calls: list[Call], error: GatewayError
+    ) -> Searchset:
+        """The page without the record that fails it, and a warning that names it; `error` if it cannot be passed."""
+
+        async def fetch(other: str) -> Searchset | None:
+            _check_link(other, connection.tenant.fhir_base, resource_type)
+            try:
+                return await self._searchset(connection, resource_type, other, calls)
+            except GatewayError as failed:
+                if _names_bad_record(failed):
+                    return None
+                raise
+
+        rest = await Isolation(fetch, f"{connection.tenant.fhir_base}/{resource_type}", link).run()
+        if not rest.passed:
+            where = f" It comes after {rest.position} records of the page." if rest.position else ""
+            raise with_calls(CallOperator(error.code, f"{error.detail}{where}", upstream=error.upstream), calls)
+        found = Searchset(rest.resources, rest.included, rest.next_link, link)
+        if rest.second is not None:
+            found.warnings.append(bad_record_warning(resource_type, rest))
+        return found
 
     async def read(self, connection: Connection, resource_type: str, resource_id: str) -> Found:
         """One resource by id. FixRequest `not_found`; CallOperator `upstream_error` if the source answers with another."""
@@ -283,6 +315,7 @@ class FhirR4:
                 )
             discovery = read_discovery(fhir_base, smart, metadata, self._now())
             _check_endpoint(discovery)
+        self._transport.guard.follow(fhir_base, (discovery.token_endpoint, discovery.revocation_endpoint, discovery.issuer))
         return discovery
 
     async def _document(self, fhir_base: str, path: str, calls: list[Call]) -> bytes | None:
@@ -336,6 +369,18 @@ def _check_endpoint(discovery: Discovery) -> None:
         raise CallOperator("upstream_error", "The tenant's token endpoint is no address; it will not be used.") from error
     if urlsplit(discovery.fhir_base).scheme == "https" and scheme != "https":
         raise CallOperator("upstream_error", "The tenant's token endpoint is not https; it will not be used.")
+
+
+def _names_bad_record(error: GatewayError) -> bool:
+    """Whether the source failed because a stored record lacks what it requires. Source: Millennium fact sheet §4.4."""
+    upstream = error.upstream
+    return upstream is not None and (upstream.status or 0) >= 500 and "fatal/required" in (upstream.outcome or "").split()
+
+
+def with_calls(error: GatewayError, calls: list[Call]) -> GatewayError:
+    """The error with the exchanges that led to it."""
+    error.calls = tuple(calls)
+    return error
 
 
 def _check_link(link: str, fhir_base: str, resource_type: str) -> None:
