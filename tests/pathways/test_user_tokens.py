@@ -13,6 +13,7 @@ import pytest
 from millgate.access.connection import Connection
 from millgate.access.grants import UserGrant
 from millgate.access.parties import Tenant
+from millgate.access.scopes import ScopeSet
 from millgate.canonical.exchange import Call
 from millgate.errors import CallOperator, GatewayError, NeedAccess
 from millgate.pathways.http import Transport
@@ -112,7 +113,7 @@ async def test_it_is_refreshed_ahead_of_its_end_by_the_same_refresh_token(gatewa
     assert authority.served.requests[0].headers["Authorization"].startswith("Basic ")
     kept = await gateways.grant()
     assert kept is not None
-    assert (kept.access_token, kept.refresh_token, kept.scopes) == ("access-2", "refresh-1", SCOPES)
+    assert (kept.access_token, kept.refresh_token, kept.scopes) == ("access-2", "refresh-1", ScopeSet.parse(SCOPES).strings())
 
 
 async def test_another_refresh_token_is_not_taken(gateways: Gateways, authority: Authority) -> None:

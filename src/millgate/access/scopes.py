@@ -152,7 +152,7 @@ class Granted:
 
 def expand(scopes: ScopeSet, advertised: Iterable[str]) -> ScopeSet:
     """The same scopes with each `*` replaced by the resource types and letters that the tenant advertises."""
-    offered = _lenient(advertised)
+    offered = lenient(advertised)
     wild = ScopeSet(frozenset(atom for atom in scopes.atoms if atom.resource_type == "*"))
     named = ScopeSet(scopes.atoms - wild.atoms, scopes.words)
     return named.union(wild.intersect(offered))
@@ -197,7 +197,7 @@ def granted(wanted: ScopeSet, answer: Iterable[str]) -> Granted:
 
     `wanted` has its wildcards expanded already; one that is left is never called denied.
     """
-    held = wanted.intersect(_lenient(answer))
+    held = wanted.intersect(lenient(answer))
     left = wanted.minus(held)
     return Granted(held, ScopeSet(frozenset(a for a in left.atoms if a.resource_type != "*"), left.words))
 
@@ -290,7 +290,7 @@ def _conditions(query: str | None) -> Conditions:
     return tuple(sorted(pairs))
 
 
-def _lenient(scopes: Iterable[str]) -> ScopeSet:
+def lenient(scopes: Iterable[str]) -> ScopeSet:
     """A server's own list: what cannot be read there stands as a bare word, since nothing is granted by it."""
     atoms: set[Atom] = set()
     words: set[str] = set()

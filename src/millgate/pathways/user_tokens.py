@@ -20,6 +20,7 @@ from urllib.parse import urlencode
 from millgate.access.connection import Connection
 from millgate.access.grants import UserGrant
 from millgate.access.parties import Registration
+from millgate.access.scopes import granted, lenient
 from millgate.canonical.exchange import Call
 from millgate.errors import GatewayError, NeedAccess, TryLater
 from millgate.pathways.credentials import Credentials
@@ -123,7 +124,7 @@ class UserTokens:
                 self.forget(session_id)
                 raise _over()
         self._locks.pop(session_id, None)
-        if self._narrowed is not None and set(before) - set(fresh.scopes):
+        if self._narrowed is not None and lenient(before).minus(lenient(fresh.scopes)):
             await self._narrowed(session_id, fresh.scopes)
         return self._keep(session_id, fresh)
 
@@ -158,7 +159,7 @@ class UserTokens:
             await held.end()
             return None
         # No new refresh token comes with it. What the source grants beyond what the session held is not taken.
-        kept = tuple(scope for scope in token.scopes if scope in grant.scopes)
+        kept = granted(lenient(grant.scopes), token.scopes).scopes.strings()
         fresh = replace(grant, access_token=token.value, scopes=kept, expires_at=token.expires_at, refreshed_at=self._now())
         await held.replace(fresh)
         return fresh
