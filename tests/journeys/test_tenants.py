@@ -107,6 +107,23 @@ def test_a_private_address_is_refused_and_allowed_on_demand(ward: Stack) -> None
     ward.command("tenants", "remove", "inside", "--yes")
 
 
+def test_a_tenant_on_a_private_address_can_be_spoken_to_once_allowed(ward: Stack) -> None:
+    """127.0.0.2 is this machine, too, but not by a name or an address that is taken for granted."""
+    hospital = processes.simulator("--host", "127.0.0.2", "--patients", "5")
+    try:
+        told = hospital.report["tenants"][0]
+        assert "//127.0.0.2:" in told["fhir_base"]
+        named = ["--url", told["fhir_base"], "--client-id", told["client_id"], "--secret-stdin"]
+        secret = told["client_secret"] + "\n"
+        assert "private address" in ward.command("tenants", "add", "near", *named, stdin=secret, check=64).stderr
+        ward.command("tenants", "add", "near", *named, "--allow-private-address", stdin=secret)
+        assert ward.told("tenants", "check", "near")["personas"][0]["ok"]
+        assert examined(ward, "near", 1)["address"]["result"] == "warning"  # plain http
+    finally:
+        hospital.stop()
+    ward.command("tenants", "remove", "near", "--yes")
+
+
 def test_a_key_of_ones_own_is_published_too(ward: Stack, mercy: str) -> None:
     file = ward.data_dir / "private.pem"
     file.write_bytes(new_signing_key().pem)
