@@ -301,7 +301,14 @@ async def test_a_page_token_belongs_to_one_tenant_and_one_type(open_bench: Open)
 
 @pytest.mark.parametrize(
     "token",
-    ["x", "eJ", "eJxljb0KwjAURt_l", "53839b8c-dcde-4da4-8c6a-f2912815568e", "A" * 5000, "eJyrVkpJTUsszSlRsqpWSi4tKsovAtIlRYl5xflFINFaACw9DH4="],
+    [
+        "x",
+        "eJ",
+        "eJxljb0KwjAURt_l",
+        "53839b8c-dcde-4da4-8c6a-f2912815568e",
+        "A" * 5000,
+        "eJyrVkpJTUsszSlRsqpWSi4tKsovAtIlRYl5xflFINFaACw9DH4=",
+    ],
 )
 async def test_a_token_that_is_none(bench: Bench, token: str) -> None:
     for resource_type in ("Observation", "Encounter"):
