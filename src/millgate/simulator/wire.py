@@ -52,6 +52,10 @@ class Wire:
             return _response(answer, {}, head=False)
         struck = self._simulator.faults.strike(_target(call))
         try:
+            if struck.latency_s > 0:
+                await asyncio.sleep(struck.latency_s)
+                if call.method == "GET" and (request.transport is None or request.transport.is_closing()):
+                    raise Lost  # the caller has hung up meanwhile; a write takes effect all the same
             answer = await self._answer(call, struck)
         except Lost:
             self._note(call, 0, struck)
@@ -83,8 +87,6 @@ class Wire:
 
     async def _answer(self, call: Call, struck: Struck) -> Answer:
         """The answer after everything that the dial does to it; Lost if the dial cuts the connection."""
-        if struck.latency_s > 0:
-            await asyncio.sleep(struck.latency_s)
         kind, rule = struck.kind(), struck.setting.rule if struck.setting is not None else None
         if kind == "drop_before" or (kind == "outage" and rule is not None and rule.refuse):
             raise Lost

@@ -21,6 +21,7 @@ from millgate.canonical.exchange import Call
 from millgate.errors import CODES, FieldProblem, FixRequest, GatewayError, NeedAccess
 from millgate.flow.write import Replayed
 from millgate.store.audit import Entry
+from millgate.surfaces.api.hung_up import CallerGone, let_go_if_gone
 from millgate.surfaces.api.problems import MEDIA_TYPE as PROBLEM
 from millgate.surfaces.api.problems import gateway_error_of, problem_headers, problem_of
 
@@ -160,7 +161,11 @@ class Door:
         asked = read_headers(request.scope)
         code = None
         try:
-            reply = await work(asked, seen)
+            doing = work(asked, seen)
+            reply = await (let_go_if_gone(request.receive, doing) if seen.action in READING else doing)
+        except CallerGone:
+            code = "caller_gone"
+            reply = Reply(b"", 499, JSON, [])  # goes nowhere; the number is what logs elsewhere call it
         except GatewayError as error:
             code = error.code
             seen.calls = seen.calls or [call for call in error.calls if isinstance(call, Call)]
