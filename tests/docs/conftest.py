@@ -30,6 +30,12 @@ class Demo:
     patient: dict[str, Any]
     slots: list[str] = field(default_factory=list)
 
+    @property
+    def person(self) -> dict[str, Any]:
+        """A patient who can sign in."""
+        found: dict[str, Any] = next(one for one in self.report["users"] if one["persona"] == "patient")
+        return found
+
     def variables(self) -> dict[str, str]:
         """What a reader would have set before the first line of a page."""
         return {
@@ -41,6 +47,8 @@ class Demo:
             "FAMILY": self.patient["name"]["family"],
             "BIRTH_DATE": self.patient["birth_date"],
             "SLOT": self.slots.pop(),
+            "USERNAME": self.person["username"],
+            "PASSWORD": self.person["password"],
         }
 
 
