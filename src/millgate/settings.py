@@ -34,7 +34,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     host: Annotated[str, Meta(description="Address to listen on; loopback unless told otherwise.", min_length=1)] = "127.0.0.1"
     port: Annotated[int, Meta(description="Port to listen on; 0 takes any free one.", ge=0, le=65535)] = 8080
     public_url: Annotated[
-        str | None, Meta(description="Where browsers reach the gateway, for sign-ins; default http://<host>:<port>.")
+        str | None, Meta(description="Where browsers reach the gateway, for sign-ins; by default, where it listens.")
     ] = None
     master_key: Annotated[str | None, Meta(description="The vault's master key: 32 bytes in base64. Secret.")] = None
     master_key_file: Annotated[

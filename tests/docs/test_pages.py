@@ -22,6 +22,7 @@ HOSTS = {
     "127.0.0.1",
     "code-console.cerner.com",
     "fhir-ehr.cerner.com",
+    "fhir-myrecord.cerner.com",
     "fhir.cerner.com",
     "keepachangelog.com",
     "loinc.org",
@@ -110,7 +111,7 @@ def test_commands_settings_and_codes_that_pages_name_do_exist() -> None:
     names = {*command_names()}
     for page in PAGES:
         text = page.read_text(encoding="utf-8")
-        for group, word in re.findall(r"\bmillgate (tenants|clients|audit|vault) ([a-z]+)", text):
+        for group, word in re.findall(r"\bmillgate (tenants|clients|audit|vault) ([a-z-]+)", text):
             assert f"millgate {group} {word}" in names, f"{name_of(page)} names millgate {group} {word}"
         for name in re.findall(rf"\b{PREFIX}([A-Z_]+)\b", text):
             assert name.lower() in {*Settings.__struct_fields__, *ELSEWHERE}, f"{name_of(page)} names {PREFIX}{name}"

@@ -33,7 +33,7 @@ Examples:
 
     millgate clients create "Warehouse" --tenant mercy --scope "system/*.rs" --json
 
-    millgate clients create "Chart" --tenant mercy --scope "user/*.rs" --return-url https://app.example/signed-in
+    millgate clients create "Chart" --tenant mercy --scope "user/*.rs" --return-url https://…/signed-in
 
     millgate clients create "On call" --operator
 """

@@ -47,7 +47,7 @@ At Millennium each registration serves one persona: provider and patient apps ar
 
 Examples:
 
-    millgate tenants register mercy --persona provider --client-id 5d20… --generate-key --redirect-uri https://gateway.mercy.example/callback
+    millgate tenants register mercy --persona provider --client-id 5d20… --generate-key --redirect-uri https://…/callback
 
     millgate tenants register mercy --persona patient --client-id 77f1… --generate-key --url https://fhir-myrecord.cerner.com/r4/TENANT_ID
 """
