@@ -108,6 +108,16 @@ async def test_a_launch_from_a_chart_without_an_encounter_has_none(people: Peopl
     assert (session.opened["patient_id"], session.opened["encounter_id"]) == (patient, None)
 
 
+async def test_two_charts_are_opened_side_by_side_in_one_browser(people: People) -> None:
+    doctor, browser = people.hospital.user("provider"), people.browser()
+    patients = [people.hospital.user("patient", number)["patient_ids"][0] for number in (0, 1)]
+    pages = [await browser.open_chart(doctor, patient) for patient in patients]
+    for page, patient in reversed(list(zip(pages, patients, strict=True))):
+        session = await people.application.session(await browser.sign_in(page.url, doctor))
+        assert session.opened["patient_id"] == patient
+    assert list(browser.http.cookie_jar) == []
+
+
 @pytest.mark.parametrize("persona", ["provider", "patient"])
 async def test_whoever_says_no_goes_back_without_a_session(people: People, persona: str) -> None:
     begun = await people.application.begin(persona, state="s")

@@ -152,8 +152,9 @@ class Begun:
     """Where to send the browser; `binding` is for a cookie where the browser itself came to begin."""
 
     session_id: str
-    authorization_url: str
+    authorization_url: str = field(repr=False)
     expires_in: int
+    state: str = field(repr=False)
     binding: str | None = field(default=None, repr=False)
     client_id: str = ""
     tenant: str = ""
@@ -262,7 +263,7 @@ class SignInFlow:
             audience=place.fhir_base,
             launch=launch,
         )
-        return Begun(session_id, url, int(SIGN_IN_LIFE.total_seconds()), binding, client.id, tenant)
+        return Begun(session_id, url, int(SIGN_IN_LIFE.total_seconds()), state, binding, client.id, tenant)
 
     async def launch(self, iss: str, launch: str, client_id: str | None) -> Begun:
         """An EHR opens the application: the same sign-in, with the EHR's launch context. An unknown `iss` is refused."""

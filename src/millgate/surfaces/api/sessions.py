@@ -101,6 +101,7 @@ def routes(door: Door) -> list[HTTPRouteHandler]:
         operation_class=body_operation(AuthenticateRequest),
         responses={
             201: _spec(OpenedView, "The session."),
+            202: _spec(SignInView, "A sign-in was begun: send the person's browser to `authorization_url`."),
             **refusals((400, 401, 403, 405, 413, 415, 422, 429, 500, 502, 503, 504)),
         },
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -15,7 +16,7 @@ from millgate.flow.sign_in import CALLBACK
 from millgate.surfaces.api.door import NO_STORE, Asked, Door, Reply, Seen
 from millgate.surfaces.api.openapi import callback_operation, refusals
 
-BINDING = "millgate_sign_in"  # the cookie that binds a launch to the browser that began it
+BINDING = "millgate_sign_in"  # the cookie that binds a launch to the browser that began it; each launch has its own
 
 
 def routes(door: Door) -> list[HTTPRouteHandler]:
@@ -32,17 +33,21 @@ def routes(door: Door) -> list[HTTPRouteHandler]:
     async def finish_sign_in(request: Request[Any, Any, Any]) -> ASGIResponse:
         async def work(asked: Asked, seen: Seen) -> Reply:
             given = _once(request.scope["query_string"])
+            bound = _cookie(given.get("state", ""))
             returned = await door.app.sign_in.callback(
                 state=given.get("state", ""),
                 code=given.get("code"),
                 error=given.get("error"),
                 error_uri=given.get("error_uri"),
                 iss=given.get("iss"),
-                binding=request.cookies.get(BINDING),
+                binding=request.cookies.get(bound),
             )
             seen.session_id, seen.client_id, seen.tenant = returned.session_id, returned.client_id, returned.tenant
             seen.persona, seen.user, seen.code, seen.calls = returned.persona, returned.user, returned.code, returned.calls
-            return Reply(b"", 302, headers=[("location", returned.url), ("referrer-policy", "no-referrer"), NO_STORE])
+            headers = [("location", returned.url), ("referrer-policy", "no-referrer"), NO_STORE]
+            if bound in request.cookies:
+                headers.append(("set-cookie", f"{bound}=; Path={CALLBACK}; Max-Age=0; HttpOnly; SameSite=Lax"))
+            return Reply(b"", 302, headers=headers)
 
         return await door.lead(request, Seen("sign_in", "session"), work)
 
@@ -66,7 +71,8 @@ def routes(door: Door) -> list[HTTPRouteHandler]:
             begun = await door.app.sign_in.launch(given["iss"], given["launch"], given.get("client"))
             seen.session_id, seen.client_id, seen.tenant = begun.session_id, begun.client_id, begun.tenant
             secure = "; Secure" if door.app.address.url.startswith("https://") else ""
-            cookie = f"{BINDING}={begun.binding}; Path={CALLBACK}; Max-Age={begun.expires_in}; HttpOnly; SameSite=Lax{secure}"
+            name = _cookie(begun.state)
+            cookie = f"{name}={begun.binding}; Path={CALLBACK}; Max-Age={begun.expires_in}; HttpOnly; SameSite=Lax{secure}"
             headers = [
                 ("location", begun.authorization_url),
                 ("set-cookie", cookie),
@@ -78,6 +84,11 @@ def routes(door: Door) -> list[HTTPRouteHandler]:
         return await door.lead(request, Seen("launch", "session"), work)
 
     return [finish_sign_in, launch]
+
+
+def _cookie(state: str) -> str:
+    """The name of a launch's cookie: charts that are opened side by side in one browser don't take each other's place."""
+    return f"{BINDING}_{sha256(state.encode('utf-8', 'replace')).hexdigest()[:16]}"
 
 
 def _once(query: bytes) -> dict[str, str]:
