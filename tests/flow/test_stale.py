@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from millgate import deadline
 from millgate.canonical.exchange import Query
 from millgate.errors import TryLater
 from millgate.flow.read import GetRequest, instant
@@ -90,3 +92,21 @@ async def test_once_the_source_is_back_nothing_is_stale(journeys: Journeys) -> N
     answer = await journeys.page("appointment")
     assert not answer.stale
     assert json.loads(answer.body)["warnings"] == []
+
+
+async def test_each_caller_waits_as_long_as_it_has_and_shared_work_goes_on_for_the_others() -> None:
+    ward = Ward(appointments={"a": appointment("a", "booked")})
+    ward.going.clear()
+    journeys = Journeys(ward)
+
+    async def hurried() -> None:
+        with deadline.bounded(0.02), pytest.raises(TryLater, match="upstream_timeout"):
+            await journeys.page("appointment")
+
+    first = asyncio.create_task(hurried())
+    await ward.asked.wait()
+    patient = asyncio.create_task(journeys.page("appointment"))
+    await first
+    ward.going.set()
+    assert (await patient).ids == ("a",)
+    assert ward.searches == 1

@@ -13,6 +13,7 @@ from urllib.parse import urlencode
 
 import msgspec
 
+from millgate import deadline
 from millgate.access.connection import Connection
 from millgate.access.parties import Session, Tenant
 from millgate.access.rules import allow_patient, allowed, held_patient, is_only_about, require
@@ -192,12 +193,13 @@ class Reader:
         """Equal reads under way are one call; it goes on while anybody still waits for it."""
         shared = self._under_way.get(key)
         if shared is None:
-            shared = _Shared(asyncio.ensure_future(fetch()))
+            with deadline.unbounded():  # those who join later may have more time than the first
+                shared = _Shared(asyncio.ensure_future(fetch()))
             self._under_way[key] = shared
             shared.task.add_done_callback(lambda _: self._end(key, shared))
         shared.waiting += 1
         try:
-            return await asyncio.shield(shared.task)
+            return await deadline.wait(shared.task)
         finally:
             shared.waiting -= 1
             if shared.waiting == 0 and not shared.task.done():

@@ -15,6 +15,7 @@ from litestar import Request, Response
 from litestar.exceptions import HTTPException, InternalServerException
 from litestar.response.base import ASGIResponse
 
+from millgate import deadline
 from millgate.access.parties import Client, Session
 from millgate.app import App
 from millgate.canonical.exchange import Call
@@ -84,6 +85,8 @@ class Reply:
 
 
 READING = frozenset({"search", "read"})
+# How many calls to the source, each as long as one may take, a read has time for: a token, a page or record, and what belongs to it.
+CALLS_OF_A_READ = 3
 Work = Callable[[Asked, Seen], Awaitable[Reply]]
 
 
@@ -151,7 +154,8 @@ class Door:
         What changes something is seen through to its audit row, though the caller hangs up or the server stops meanwhile.
         """
         if seen.action in READING:
-            return await self._lead(request, seen, work)
+            with deadline.bounded(CALLS_OF_A_READ * self.app.settings.request_seconds, "interactive"):
+                return await self._lead(request, seen, work)
         task: asyncio.Task[ASGIResponse] = asyncio.ensure_future(self._lead(request, seen, work))
         self.app.at_the_door.add(task)
         task.add_done_callback(self.app.at_the_door.discard)
