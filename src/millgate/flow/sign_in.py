@@ -20,20 +20,17 @@ import structlog
 
 from millgate.access.grants import UserGrant
 from millgate.access.parties import Client, Persona, Registration, Session, Tenant
-from millgate.access.scopes import ScopeSet, expand, granted, of_form, translate
+from millgate.access.scopes import ScopeSet, granted
 from millgate.canonical.exchange import Call
 from millgate.errors import FieldProblem, FixRequest, GatewayError, NeedAccess, NotOffered
-from millgate.flow.authenticate import Authenticator, Opened, of_persona, read_scopes
+from millgate.flow.asking import OFFLINE, scopes_to_ask
+from millgate.flow.authenticate import Authenticator, Opened
 from millgate.flow.pathway import Pathway
 
 log = structlog.get_logger(__name__)
 
 SIGN_IN_LIFE = timedelta(minutes=10)
 CALLBACK = "/authenticate/callback"
-# What a sign-in asks for besides data, where the tenant advertises it. Source: SMART App Launch 2.2 §3.0.
-ALWAYS = ("openid", "fhirUser")
-LAUNCH, LAUNCH_PATIENT = "launch", "launch/patient"
-ONLINE, OFFLINE = "online_access", "offline_access"
 
 
 class SignedIn(Protocol):
@@ -231,7 +228,7 @@ class SignInFlow:
             raise NotOffered(
                 "not_offered_by_tenant", "The tenant's server names no authorization endpoint, so nobody can sign in."
             )
-        wanted, allowed, asked = _scopes(client, registration, persona, scopes, discovery.scopes_supported, launch)
+        wanted, allowed, asked = scopes_to_ask(client, registration, persona, scopes, discovery.scopes_supported, launch)
         verifier, binding = secrets.token_urlsafe(48), secrets.token_urlsafe(32) if bound else None
         redirect_uri = registration.redirect_uri or self._public_url().rstrip("/") + CALLBACK
         plan = _Plan(
@@ -449,43 +446,6 @@ def _outcome(persona: Persona, fhir_base: str, plan: _Plan, signed_in: SignedIn)
         signed_in.user,
         signed_in.need_patient_banner,
     )
-
-
-def _scopes(
-    client: Client,
-    registration: Registration,
-    persona: Persona,
-    scopes: Sequence[str] | None,
-    supported: Sequence[str],
-    launch: str | None,
-) -> tuple[ScopeSet, ScopeSet, tuple[str, ...]]:
-    """What is wanted, what of it the client may have, and the exact strings to ask for."""
-    advertised = of_form(supported, registration.scope_form)
-    ceiling = ScopeSet.parse(client.scopes)
-    given = of_persona(ceiling, persona) if scopes is None else read_scopes(scopes, persona)
-    if scopes is None and persona == "provider" and launch is None:
-        # Nobody picks a patient outside of a chart, and the source refuses `patient/` scopes without one.
-        given = ScopeSet(frozenset(atom for atom in given.atoms if atom.context == "user"))
-    wanted = expand(ScopeSet(given.atoms), advertised)
-    allowed = wanted.intersect(ceiling)
-    if not allowed.atoms:
-        raise NeedAccess(
-            "scope_missing",
-            f"None of the scopes asked for is allowed to this client on this tenant. It may have: {' '.join(client.scopes)}.",
-        )
-    words = {word for word in ALWAYS if word in advertised}
-    if launch is not None:
-        words.add(LAUNCH)
-    elif persona == "patient" and LAUNCH_PATIENT in advertised:
-        words.add(LAUNCH_PATIENT)
-    asked_words = set(given.words) | (set(ceiling.words) if scopes is None else set())
-    if OFFLINE in asked_words and OFFLINE in ceiling.words:
-        words.add(OFFLINE)
-    elif ONLINE in advertised:
-        words.add(ONLINE)
-    data = translate(allowed, registration.scope_form, advertised).asked
-    told = ScopeSet(wanted.atoms, given.words & {OFFLINE})
-    return told, allowed, tuple(sorted({*data, *words}))
 
 
 def _return_url(client: Client, return_url: str | None) -> str:
