@@ -1,29 +1,19 @@
-"""The documents in which a tenant's server describes itself, fetched anew and kept as they came.
+"""The documents in which a tenant's server describes itself, kept as they came, and what is read out of them before anybody compares.
 
-Source: SMART App Launch 2.2 §5, FHIR R4 §C.0.0, RFC 7517 (key set); Millennium fact sheet §1.2 and §2.1.
+Source: SMART App Launch 2.2 §5, RFC 7517 (key set), RFC 9110 §6.6.1 (Date); Millennium fact sheet §1.2 and §2.1.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Final
 from urllib.parse import urlsplit
 
 import msgspec
 
 from millgate.canonical.exchange import Call
-from millgate.errors import CallOperator, GatewayError
-from millgate.pathways.fhir_r4.refusals import refusal
-from millgate.pathways.http import Answer, Transport, retry_after_s
-
-SMART: Final = "smart-configuration"
-METADATA: Final = "metadata"
-KEYS: Final = "keys"
-_PATHS: Final = {SMART: ".well-known/smart-configuration", METADATA: "metadata"}
-_ACCEPT: Final = {SMART: "application/json", METADATA: "application/fhir+json", KEYS: "application/json"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,79 +29,25 @@ class Documents:
     calls: tuple[Call, ...]
 
 
-async def fetch_documents(transport: Transport, fhir_base: str, now: Callable[[], datetime]) -> Documents:
-    """The documents as they are now. Raises GatewayError where the server cannot be reached or has no CapabilityStatement.
+def texts_of(documents: Mapping[str, bytes | None]) -> dict[str, str]:
+    """The texts of those that are there; bytes that are no UTF-8 are marked as such."""
+    return {name: body.decode("utf-8", "replace") for name, body in documents.items() if body is not None}
 
-    A key set that cannot be had is left out: nothing else hangs off it.
-    """
-    calls: list[Call] = []
+
+def jwks_uri_of(smart: bytes | None, fhir_base: str) -> str | None:
+    """Where the authorization server says that its keys are, or None; never in the clear where the base is not."""
     try:
-        asked = now()
-        metadata = await _get(transport, f"{fhir_base}/{_PATHS[METADATA]}", fhir_base, METADATA, calls, now)
-        asked_at = asked + (now() - asked) / 2
-        smart = await _get(transport, f"{fhir_base}/{_PATHS[SMART]}", fhir_base, SMART, calls, now)
-        if metadata is None:
-            raise CallOperator(
-                "upstream_error", "The tenant's base has no CapabilityStatement under /metadata; check the address."
-            )
-        keys = await _keys(transport, fhir_base, smart, calls, now)
-    except GatewayError as error:
-        error.calls = tuple(calls)
-        raise
-    found = {METADATA: metadata, SMART: smart, KEYS: keys}
-    texts = {name: answer.body.decode("utf-8", "replace") for name, answer in found.items() if answer is not None}
-    return Documents(texts, _date(metadata.headers), asked_at, tuple(calls))
-
-
-async def _keys(
-    transport: Transport, fhir_base: str, smart: Answer | None, calls: list[Call], now: Callable[[], datetime]
-) -> Answer | None:
-    address = jwks_uri_of(smart.body) if smart is not None else None
-    if address is None or (urlsplit(fhir_base).scheme == "https" and urlsplit(address).scheme != "https"):
-        return None
-    try:
-        return await _get(transport, address, address, KEYS, calls, now)
-    except GatewayError:
-        return None
-
-
-def jwks_uri_of(smart: bytes) -> str | None:
-    """Where the authorization server says that its keys are, or None."""
-    try:
-        document = msgspec.json.decode(smart)
+        document = msgspec.json.decode(smart or b"null")
+        address = document.get("jwks_uri") if isinstance(document, dict) else None
+        parts = urlsplit(address if isinstance(address, str) else "")
     except (msgspec.DecodeError, RecursionError, ValueError):
         return None
-    address = document.get("jwks_uri") if isinstance(document, dict) else None
-    if not isinstance(address, str):
-        return None
-    try:
-        return address if urlsplit(address).hostname else None
-    except ValueError:
-        return None
+    secure = parts.scheme == "https" or (parts.scheme == "http" and urlsplit(fhir_base).scheme == "http")
+    return address if secure and parts.hostname else None
 
 
-async def _get(
-    transport: Transport, url: str, within: str, name: str, calls: list[Call], now: Callable[[], datetime]
-) -> Answer | None:
-    answer = await transport.request(
-        "GET", url, within=within, calls=calls, resource_type=name, headers={"Accept": _ACCEPT[name]}
-    )
-    if answer.status == 200:
-        return answer
-    if answer.status == 404:
-        return None
-    raise refusal(
-        answer.status,
-        answer.headers,
-        answer.body,
-        purpose="discover",
-        resource_type=name,
-        request_id=calls[-1].upstream_request_id,
-        retry_after=retry_after_s(answer.headers, now()),
-    )
-
-
-def _date(headers: Mapping[str, str]) -> datetime | None:
+def server_time(headers: Mapping[str, str]) -> datetime | None:
+    """The server's clock, from its `Date` header, or None without a readable one."""
     try:
         at = parsedate_to_datetime(headers.get("date", ""))
     except (ValueError, TypeError, IndexError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -29,7 +30,7 @@ from millgate.pathways.fhir_r4 import effect
 from millgate.pathways.fhir_r4.bad_records import Isolation, bad_record_warning
 from millgate.pathways.fhir_r4.decode import names_addresses, relative_references
 from millgate.pathways.fhir_r4.discovery import Discovery, read_discovery
-from millgate.pathways.fhir_r4.documents import Documents, fetch_documents
+from millgate.pathways.fhir_r4.documents import Documents, jwks_uri_of, server_time, texts_of
 from millgate.pathways.fhir_r4.encode.appointment import FHIR_JSON, encode_appointment
 from millgate.pathways.fhir_r4.encode.search import IdentifierType, encode_search
 from millgate.pathways.fhir_r4.refusals import Purpose, refusal
@@ -108,8 +109,24 @@ class FhirR4:
             return known.discovery
 
     async def documents(self, fhir_base: str) -> Documents:
-        """The documents in which the tenant's server describes itself, fetched anew."""
-        return await fetch_documents(self._transport, fhir_base, self._now)
+        """The documents in which the tenant's server describes itself, fetched anew, one after the other.
+
+        A key set that cannot be had is left out: nothing else hangs off it.
+        """
+        calls: list[Call] = []
+        asked_at = self._now()
+        metadata = await self._get(f"{fhir_base}/metadata", fhir_base, "metadata", calls)
+        asked_at += (self._now() - asked_at) / 2
+        if metadata is None:
+            raise with_calls(_no_statement(), calls)
+        smart = await self._document(fhir_base, ".well-known/smart-configuration", calls)
+        address = jwks_uri_of(smart, fhir_base)
+        keys = None
+        if address is not None:
+            with contextlib.suppress(GatewayError):
+                keys = await self._get(address, address, "keys", calls)
+        found = {"metadata": metadata.body, "smart-configuration": smart, "keys": keys.body if keys else None}
+        return Documents(texts_of(found), server_time(metadata.headers), asked_at, tuple(calls))
 
     async def authorize(self, connection: Connection) -> Grant:
         """The scopes that the tenant grants to this connection; fetches a token, or uses the one at hand."""
@@ -310,9 +327,7 @@ class FhirR4:
         )
         with _Calls(calls):
             if metadata is None:
-                raise CallOperator(
-                    "upstream_error", "The tenant's base has no CapabilityStatement under /metadata; check the address."
-                )
+                raise _no_statement()
             discovery = read_discovery(fhir_base, smart, metadata, self._now())
             _check_endpoint(discovery)
         self._transport.guard.follow(fhir_base, (discovery.token_endpoint, discovery.revocation_endpoint, discovery.issuer))
@@ -320,18 +335,20 @@ class FhirR4:
 
     async def _document(self, fhir_base: str, path: str, calls: list[Call]) -> bytes | None:
         """The document at this path, or None where the server has none."""
-        accept = FHIR_JSON if path == "metadata" else "application/json"
+        answer = await self._get(f"{fhir_base}/{path}", fhir_base, path, calls)
+        return answer.body if answer is not None else None
+
+    async def _get(self, url: str, within: str, name: str, calls: list[Call]) -> Answer | None:
+        """The answer that holds a document, or None where there is none (404)."""
+        accept = FHIR_JSON if name == "metadata" else "application/json"
         answer = await self._transport.request(
-            "GET", f"{fhir_base}/{path}", within=fhir_base, calls=calls, resource_type=path, headers={"Accept": accept}
+            "GET", url, within=within, calls=calls, resource_type=name, headers={"Accept": accept}
         )
         if answer.status == 200:
-            return answer.body
+            return answer
         if answer.status == 404:
             return None
-        request = _Request("GET", fhir_base, path, "discover")
-        error = self._refusal(request, answer, calls)
-        error.calls = tuple(calls)
-        raise error
+        raise with_calls(self._refusal(_Request("GET", url, name, "discover"), answer, calls), calls)
 
 
 class _Calls:
@@ -356,6 +373,10 @@ def _keep(known: _Known, task: asyncio.Task[Discovery], now: datetime) -> None:
         return
     known.discovery = task.result()
     known.good_until = now + DISCOVERY_LIFE
+
+
+def _no_statement() -> CallOperator:
+    return CallOperator("upstream_error", "The tenant's base has no CapabilityStatement under /metadata; check the address.")
 
 
 def _check_endpoint(discovery: Discovery) -> None:
