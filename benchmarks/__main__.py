@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 
-NAMES = ("read",)
+NAMES = ("read", "throttle")
 
 
 def main(wanted: list[str]) -> None:
