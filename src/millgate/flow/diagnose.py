@@ -89,9 +89,10 @@ class Doctor:
         bases = dict.fromkeys([tenant.fhir_base, *(one.fhir_base for one in registrations if one.fhir_base)])
         for base in bases:
             reached = False
+            of = next((f"{one.persona} " for one in registrations if one.fhir_base == base != tenant.fhir_base), "")
             async for finding in self._server(tenant, base):
                 reached = finding.check == "clock"  # the last of a server that answers
-                yield finding
+                yield replace(finding, check=of + finding.check)
             for one in registrations:
                 if (one.fhir_base or tenant.fhir_base) != base:
                     continue
