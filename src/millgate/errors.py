@@ -213,7 +213,7 @@ CODES: dict[str, Code] = {
     "upstream_unavailable": Code(
         503,
         "The source cannot be reached",
-        "The source could not be reached. Try again later; `millgate tenants check` tells more.",
+        "The source could not be reached. Try again later; `millgate doctor` tells more.",
         retryable=True,
         exit_status=75,
     ),

@@ -46,6 +46,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     worker: Annotated[bool, Meta(description="Whether the gateway also runs a worker; false where `millgate worker` does.")] = (
         True
     )
+    look_at_tenants_hours: Annotated[
+        int, Meta(description="How often the worker looks at what tenants' servers say of themselves.", ge=1, le=168)
+    ] = 24
     keep_history_days: Annotated[int, Meta(description="How long old versions of records are kept.", ge=1)] = 365
     request_seconds: Annotated[float, Meta(description="The longest that one call to the source may take.", gt=0)] = 30.0
     max_upstream_connections: Annotated[int, Meta(description="Open connections to one host of a source.", ge=1, le=1000)] = 64

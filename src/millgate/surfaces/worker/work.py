@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 
 import structlog
 from procrastinate.blueprints import Blueprint
@@ -38,15 +39,16 @@ class Worker:
 
 
 def duties(app: App) -> Blueprint:
-    """What is done regularly about the tenants: once an hour, those are looked at that nobody has looked at for a day."""
+    """What is done regularly about the tenants: once an hour, those are looked at that nobody has looked at for a day, or as set."""
     tasks = Blueprint()
+    every = timedelta(hours=app.settings.look_at_tenants_hours)
     watch = Watch(app.pathway, app.store.tenants, app.store.snapshots, app.now)
 
     @tasks.periodic(cron="11 * * * *")
     @tasks.task(name="look", queueing_lock="tenants:look")
     async def look(timestamp: int) -> dict[str, str]:
         """Take snapshots of what tenants' servers say of themselves, and tell of what changed."""
-        found = await watch.look_at_due()
+        found = await watch.look_at_due(every)
         if found:
             log.info("tenants looked at", tenants=found)
         return found
