@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from aiohttp import web
 
 from millgate.access.connection import Connection
 from millgate.access.grants import UserGrant
@@ -18,7 +19,7 @@ from millgate.canonical.exchange import Call
 from millgate.errors import CallOperator, GatewayError, NeedAccess
 from millgate.pathways.http import Transport
 from millgate.pathways.tokens import AccessToken, TokenBook
-from millgate.pathways.user_tokens import Tokens, UserTokens
+from millgate.pathways.user_tokens import MOST_REFRESHES, Tokens, UserTokens
 from millgate.store import MasterKey, Store
 from tests.database import database_server, fresh_database_url
 from tests.pathways.authority import PROVIDER, START, Authority, Clock, refusal
@@ -246,6 +247,54 @@ async def test_a_server_that_fails_ends_nothing(gateways: Gateways, authority: A
     assert await gateways.grant() is not None
     authority.served.on("/token", authority._token)
     assert await gateways.token() == "access-1"
+
+
+async def test_a_refresh_that_fails_is_not_tried_again_by_every_call(gateways: Gateways, authority: Authority) -> None:
+    authority.served.on("/token", reply(400))
+    authority.clock.pass_by(570 - 80)
+    for _ in range(5):
+        assert await gateways.token() == "access-0"
+    assert gateways.refreshes == 1
+    authority.clock.pass_by(16)
+    assert await gateways.token() == "access-0"
+    assert gateways.refreshes == 2
+    authority.served.on("/token", authority._token)
+    authority.clock.pass_by(16)
+    assert await gateways.token() == "access-1"
+
+
+async def test_tokens_that_live_shorter_than_a_minute_are_refreshed_when_they_end(
+    gateways: Gateways, authority: Authority
+) -> None:
+    authority.says["expires_in"] = 30
+    authority.clock.pass_by(600)
+    for number in (1, 2, 3):
+        assert await gateways.token() == f"access-{number}"
+        authority.clock.pass_by(20)
+        assert await gateways.token() == f"access-{number}"
+        authority.clock.pass_by(10)
+
+
+async def test_an_authorization_server_that_hangs_leaves_the_database_to_others(gateways: Gateways, authority: Authority) -> None:
+    """Each refresh holds its row: many sessions of a slow source must not take all connections to the database."""
+    hanging, going = asyncio.Event(), asyncio.Event()
+
+    async def hang(request: web.Request) -> web.StreamResponse:
+        if gateways.refreshes == MOST_REFRESHES:
+            hanging.set()
+        await going.wait()
+        return await authority._token(request)
+
+    authority.served.on("/token", hang)
+    names = [f"session_{number}" for number in range(30)]
+    for name in names:
+        await gateways.stores[0].grants.put(name, "mercy", GRANT)
+    authority.clock.pass_by(600)
+    waiting = [asyncio.create_task(gateways.token(connection=replace(CONNECTION, session_id=name))) for name in names]
+    await hanging.wait()
+    assert await asyncio.wait_for(gateways.stores[0].sessions.count_open(), 5) == 0
+    going.set()
+    assert len(set(await asyncio.gather(*waiting))) == 30
 
 
 async def test_a_throttled_refresh_says_when_to_come_again(gateways: Gateways, authority: Authority) -> None:

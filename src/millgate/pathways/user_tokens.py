@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeVar
 from urllib.parse import urlencode
 
 from millgate.access.connection import Connection
@@ -29,7 +29,9 @@ from millgate.pathways.tokens import AccessToken, TokenBook, prove, read_token
 
 BETWEEN_REFRESHES: Final = timedelta(seconds=60)
 AHEAD: Final = timedelta(seconds=90)  # how long before its end a token is refreshed
+BETWEEN_FAILED_REFRESHES: Final = timedelta(seconds=15)
 MOST_SESSIONS: Final = 10_000
+MOST_REFRESHES: Final = 3  # at a time: each holds a connection to the database while the source makes up its mind
 ENDED: Final = "invalid_grant"  # other refusals are about the registration, which its operator can mend: no sign-in ends for them
 
 log = logging.getLogger(__name__)
@@ -54,6 +56,7 @@ class Grants(Protocol):
     def locked(self, session_id: str) -> AbstractAsyncContextManager[Locked]: ...
 
 
+Value = TypeVar("Value")
 Narrowed = Callable[[str, tuple[str, ...]], Awaitable[None]]
 
 
@@ -75,8 +78,10 @@ class UserTokens:
         self._now = now
         self._narrowed = narrowed
         self._known: OrderedDict[str, UserGrant] = OrderedDict()
-        self._refused: dict[str, str] = {}
+        self._refused: OrderedDict[str, str] = OrderedDict()
+        self._failed: OrderedDict[str, datetime] = OrderedDict()  # when a refresh failed last
         self._locks: dict[str, asyncio.Lock] = {}
+        self._turns = asyncio.Semaphore(MOST_REFRESHES)
 
     def __repr__(self) -> str:
         return f"UserTokens({len(self._known)} sessions)"
@@ -96,34 +101,41 @@ class UserTokens:
     def invalidate(self, connection: Connection, token: AccessToken) -> None:
         """The source refused this token: the next call brings another, or ends the session."""
         session_id = connection.session_id or ""
-        self._refused[session_id] = token.value
+        _remember(self._refused, session_id, token.value)
         self._known.pop(session_id, None)
 
     def forget(self, session_id: str) -> None:
         """The session has ended."""
         self._known.pop(session_id, None)
         self._refused.pop(session_id, None)
+        self._failed.pop(session_id, None)
 
     def _serves(self, session_id: str, grant: UserGrant) -> bool:
         """Whether the token is good and not due; one without a refresh token is never due before its end."""
         if self._refused.get(session_id) == grant.access_token:
             return False
         ends = grant.expires_at - (AHEAD if grant.refresh_token else timedelta(seconds=5))
+        failed_at = self._failed.get(session_id)
         recent = self._now() - grant.refreshed_at < BETWEEN_REFRESHES
+        recent = recent or (failed_at is not None and self._now() - failed_at < BETWEEN_FAILED_REFRESHES)
         return self._now() < ends or (recent and self._now() < grant.expires_at - timedelta(seconds=5))
 
     async def _renewed(self, session_id: str, connection: Connection, endpoint: str, calls: list[Call]) -> UserGrant:
-        async with self._locks.setdefault(session_id, asyncio.Lock()):
-            known = self._known.get(session_id) or await self._grants.get(session_id)
-            if known is not None and self._serves(session_id, known):
-                return self._keep(session_id, known)
-            before = known.scopes if known else ()
-            async with self._grants.locked(session_id) as held:
-                fresh = await self._refresh(session_id, held, connection, endpoint, calls)
-            if fresh is None:
-                self.forget(session_id)
-                raise _over()
-        self._locks.pop(session_id, None)
+        lock = self._locks.setdefault(session_id, asyncio.Lock())
+        try:
+            async with lock:
+                known = self._known.get(session_id) or await self._grants.get(session_id)
+                if known is not None and self._serves(session_id, known):
+                    return self._keep(session_id, known)
+                before = known.scopes if known else ()
+                async with self._turns, self._grants.locked(session_id) as held:
+                    fresh = await self._refresh(session_id, held, connection, endpoint, calls)
+                if fresh is None:
+                    self.forget(session_id)
+                    raise _over()
+        finally:
+            if self._locks.get(session_id) is lock:
+                del self._locks[session_id]
         if self._narrowed is not None and lenient(before).minus(lenient(fresh.scopes)):
             await self._narrowed(session_id, fresh.scopes)
         return self._keep(session_id, fresh)
@@ -140,8 +152,9 @@ class UserTokens:
         if grant.refresh_token is None:
             await held.end()  # the source takes the token no more, and nothing can bring another
             return None
+        refused = self._refused.get(session_id) == grant.access_token
         wait = grant.refreshed_at + BETWEEN_REFRESHES - self._now()
-        if wait > timedelta(0):  # refused right after a refresh: the session is not given up for it
+        if refused and wait > timedelta(0):  # refused right after a refresh: the session is not given up for it
             raise TryLater(
                 "upstream_unavailable",
                 "The source refuses a token that it gave less than a minute ago; the next one may be asked for a minute after that.",
@@ -150,9 +163,10 @@ class UserTokens:
         try:
             token = await self._ask(connection, endpoint, grant, calls)
         except GatewayError as error:
+            _remember(self._failed, session_id, self._now())
             outcome = (error.upstream.outcome or "").split(" ")[0] if error.upstream else ""
             if outcome != ENDED:
-                if self._now() < grant.expires_at and self._refused.get(session_id) != grant.access_token:
+                if self._now() < grant.expires_at and not refused:
                     log.warning("a person's token could not be renewed: %s", error.code)
                     return grant
                 raise
@@ -162,6 +176,7 @@ class UserTokens:
         kept = granted(lenient(grant.scopes), token.scopes).scopes.strings()
         fresh = replace(grant, access_token=token.value, scopes=kept, expires_at=token.expires_at, refreshed_at=self._now())
         await held.replace(fresh)
+        self._failed.pop(session_id, None)
         return fresh
 
     async def _ask(self, connection: Connection, endpoint: str, grant: UserGrant, calls: list[Call]) -> AccessToken:
@@ -188,12 +203,9 @@ class UserTokens:
         return read_token(answer, grant.scopes, issued_at)
 
     def _keep(self, session_id: str, grant: UserGrant) -> UserGrant:
-        self._known[session_id] = grant
-        self._known.move_to_end(session_id)
+        _remember(self._known, session_id, grant)
         if self._refused.get(session_id) not in (None, grant.access_token):
             self._refused.pop(session_id, None)
-        while len(self._known) > MOST_SESSIONS:
-            self._known.popitem(last=False)
         return grant
 
 
@@ -214,6 +226,14 @@ class Tokens:
 
     def _of(self, connection: Connection) -> TokenBook | UserTokens:
         return self._own if connection.session_id is None else self._people
+
+
+def _remember(memory: OrderedDict[str, Value], session_id: str, value: Value) -> None:
+    """Keep this for the session, and let go of what was kept longest where there is too much."""
+    memory[session_id] = value
+    memory.move_to_end(session_id)
+    while len(memory) > MOST_SESSIONS:
+        memory.popitem(last=False)
 
 
 def _over() -> NeedAccess:
