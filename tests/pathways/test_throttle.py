@@ -14,7 +14,7 @@ import pytest
 from millgate.deadline import Urgency
 from millgate.errors import TryLater
 from millgate.pathways.sources import Ledger, Sources
-from millgate.pathways.throttle import Ceiling, Night
+from millgate.pathways.throttle import LONGEST_PAUSE_S, Ceiling, Night
 
 SOURCE = "https://ehr.example/r4/t"
 NOW = datetime(2026, 3, 1, 7, 0, tzinfo=UTC)
@@ -92,18 +92,28 @@ async def test_a_cancelled_waiter_leaves_no_trace_and_a_cancelled_call_frees_its
 async def test_retry_after_pauses_the_whole_tenant_and_no_other() -> None:
     sources = Sources()
     turn = await sources.turn(SOURCE, "fhir", "interactive", soon())
-    turn.answered("GET Patient", 429, 30)
+    turn.answered("GET Patient", 429, 7)
     turn.end()
     for endpoint in ("fhir", "discovery"):
         with pytest.raises(TryLater) as late:
             await sources.turn(SOURCE, endpoint, "interactive", soon(5))
         assert late.value.code == "upstream_throttled"
-        assert late.value.retry_after == 30
+        assert late.value.retry_after == 7
     state = sources.state(SOURCE)
     assert state.paused_until is not None
     assert state.throttles[0].throttled == 1
     assert state.breaker == "closed"
     (await sources.turn(f"{SOURCE}2", "fhir", "interactive", soon(0.1))).end()
+
+
+async def test_no_single_answer_holds_everybody_up_for_longer_than_the_bound() -> None:
+    sources = Sources()
+    turn = await sources.turn(SOURCE, "fhir", "interactive", soon())
+    turn.answered("GET Patient", 429, 1e9)
+    turn.end()
+    with pytest.raises(TryLater) as late:
+        await sources.turn(SOURCE, "fhir", "interactive", soon(2))
+    assert late.value.retry_after == LONGEST_PAUSE_S
 
 
 async def test_a_short_pause_is_waited_out() -> None:

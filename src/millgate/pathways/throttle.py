@@ -21,7 +21,9 @@ from millgate.deadline import URGENCIES, Urgency
 from millgate.errors import TryLater
 from millgate.pathways.pace import Concurrency, Pace
 
-LONGEST_PAUSE_S: Final = 3600.0
+# One answer's `Retry-After` is handed on to its caller whole, but holds up everybody else for so long at the most; then one call after
+# another finds out, and a source that still refuses asks for the next pause.
+LONGEST_PAUSE_S: Final = 10.0
 MOST_WAITING: Final = 5_000
 
 
@@ -78,7 +80,7 @@ class Tenant:
     pace: Pace = field(default_factory=Pace)
 
     def pause(self, now: float, seconds: float) -> None:
-        """No call before so many seconds are over."""
+        """No call before so many seconds are over, `LONGEST_PAUSE_S` at the most."""
         self.paused_until = max(self.paused_until, now + min(seconds, LONGEST_PAUSE_S))
 
 
