@@ -695,4 +695,5 @@ def _words(person: Mapping[str, Any]) -> Iterator[str]:
 
 async def test_free_slots_can_be_listed_by_whoever_may(world: World, caller: Caller) -> None:
     """The way around `search_not_supported`: no service type is needed, because the gateway knows them."""
-    assert (await caller.get("/slots", params=from_now(2))).json["data"]
+    said = await caller.get("/slots", params=from_now(2))
+    assert said.json.get("data"), said.body

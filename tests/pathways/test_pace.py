@@ -187,3 +187,14 @@ def test_concurrency_grows_neither_unused_nor_strained_nor_beyond_its_bounds() -
     assert slow.limit == 1
     learned.trouble(began=0, now=1, least=8)
     assert learned.limit == 8
+
+
+def test_one_refusal_among_few_calls_does_not_make_a_slow_walk_of_it() -> None:
+    pace = Pace()
+    for second in range(0, 60, 20):
+        pace.took(float(second))
+        pace.passed()
+    pace.took(60.0)
+    assert pace.refused(60.0, 60.1, 0.0)
+    assert pace.rate is not None
+    assert pace.rate >= 4

@@ -6,7 +6,7 @@ Two learners work together, because each is blind to what the other sees:
   its best, and halves on 429, 503 and timeouts. It finds how much work the source can do at once.
 - `Pace` is a number of calls a second. Against a token bucket a concurrency limit alone finds nothing stable: a rate limit refuses within a
   millisecond, and how many calls in flight make that rate depends on latency. The pace is unknown until the first 429; then it begins
-  at a share of what got through so far, is cut to a share of itself by each further 429, and grows in between: faster the longer nothing
+  at a share of what got through since the last idle moment, is cut to a share of itself by each further 429, and grows in between: faster the longer nothing
   is refused, so that a limit that was raised is found in seconds, and nearly as fast for a small pace as for a large one, so that a
   process with less gains on one with more. What is lost while it is below the limit waits in the source's bucket.
 
@@ -25,6 +25,8 @@ GROWTH: Final = 2.5  # calls a second gained a second at one call a second, befo
 GROWTH_EXPONENT: Final = 0.25  # of the pace; 0 would be fairest, 1 would leave every unfairness as it is
 ACCELERATION: Final = 0.25  # how much of the growth is gained a second without a 429
 SLOWEST: Final = 0.2  # calls a second
+FIRST_PACE: Final = 8.0  # calls a second: one 429 among few calls says nothing of a pace that was never tried
+IDLE_S: Final = 1.0  # without a call: what got through before tells no pace any more
 SLACK_S: Final = 0.05  # how late a call may be without the next ones losing their turn
 FIRST_LIMIT: Final = 20.0
 SLOW: Final = 3.0  # times its best latency: no more growth
@@ -43,6 +45,7 @@ class Pace:
     _grown_at: float = 0.0
     _passed: int = 0
     _began_at: float | None = None
+    _took_at: float = -math.inf
     _held_back: bool = False
 
     def wait_s(self, now: float, ceiling: float | None = None) -> float:
@@ -54,7 +57,9 @@ class Pace:
 
     def took(self, now: float, ceiling: float | None = None) -> None:
         """A call goes now."""
-        self._began_at = now if self._began_at is None else self._began_at
+        if self._began_at is None or now - self._took_at > IDLE_S:
+            self._began_at, self._passed = now, 0
+        self._took_at = now
         self._grow(now)
         rate = self._rate(ceiling)
         if rate is not None:
@@ -72,7 +77,7 @@ class Pace:
         reached = self.rate
         if reached is None:
             since = self._began_at if self._began_at is not None else now
-            reached = self._passed / max(now - since, 0.001)
+            reached = max(FIRST_PACE, self._passed / max(now - since, 0.001))
         self.rate = max(SLOWEST, reached * CUT)
         self._cut_at = self._grown_at = now
         return True
