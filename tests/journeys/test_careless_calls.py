@@ -586,6 +586,12 @@ async def test_dependency_failed(world: World, caller: Caller, visit: Visit) -> 
     assert problem["upstream"]["status"] == 424
 
 
+async def test_free_slots_can_be_listed_by_whoever_may(world: World, caller: Caller) -> None:
+    """The way around `search_not_supported`: no service type is needed, because the gateway knows them."""
+    said = await caller.get("/slots", params=from_now(2))
+    assert said.json.get("data"), said.body
+
+
 # --- the source in trouble
 
 
@@ -597,8 +603,8 @@ async def test_upstream_throttled(world: World, caller: Caller) -> None:
     assert await world.bench.hospital.seen(caller.http) == 1, "asked again at once although it was told to wait"
     await world.bench.hospital.calm(caller.http)
     async with asyncio.timeout(20):  # the pause that the source asked for holds for everybody, for ten seconds at the most
-        while (await caller.get("/patients?family=Zza&max_age=0")).status == 429:
-            await asyncio.sleep(0.5)  # noqa: ASYNC110 - another process has to come round
+        while (await caller.get("/patients?family=Zza&max_age=0")).status == 429:  # noqa: ASYNC110 - another process decides
+            await asyncio.sleep(0.5)
 
 
 @pytest.mark.parametrize(
@@ -691,9 +697,3 @@ def _words(person: Mapping[str, Any]) -> Iterator[str]:
     yield from (line for address in person.get("address", []) for line in address.get("line", []))
     if len(person.get("birthDate", "")) == 10:
         yield person["birthDate"]
-
-
-async def test_free_slots_can_be_listed_by_whoever_may(world: World, caller: Caller) -> None:
-    """The way around `search_not_supported`: no service type is needed, because the gateway knows them."""
-    said = await caller.get("/slots", params=from_now(2))
-    assert said.json.get("data"), said.body

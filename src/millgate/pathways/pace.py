@@ -6,7 +6,8 @@ Two learners work together, because each is blind to what the other sees:
   its best, and halves on 429, 503 and timeouts. It finds how much work the source can do at once.
 - `Pace` is a number of calls a second. Against a token bucket a concurrency limit alone finds nothing stable: a rate limit refuses within a
   millisecond, and how many calls in flight make that rate depends on latency. The pace is unknown until the first 429; then it begins
-  at a share of what got through since the last idle moment, is cut to a share of itself by each further 429, and grows in between: faster the longer nothing
+  at a share of what got through since the last idle moment, is cut to a share of itself by each further 429, and grows in between:
+  faster the longer nothing
   is refused, so that a limit that was raised is found in seconds, and nearly as fast for a small pace as for a large one, so that a
   process with less gains on one with more. What is lost while it is below the limit waits in the source's bucket.
 
