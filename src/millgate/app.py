@@ -67,6 +67,7 @@ class App:
     writer: Writer
     published: PublishedKeys
     sign_in: SignInFlow
+    sources: Sources
     address: Address
     now: Callable[[], datetime]
     # Doors whose callers may be gone, and whose audit rows are still to be written: closing waits for them.
@@ -85,6 +86,7 @@ class App:
                 retention=Retention(history=timedelta(days=settings.keep_history_days)),
             )
             closing.push_async_callback(store.close)
+            sources = Sources(now=now, jitter=DICE.uniform, most_at_once=settings.max_upstream_connections)
             transport = Transport(
                 Limits(
                     read_s=settings.request_seconds,
@@ -92,7 +94,7 @@ class App:
                     connections_per_host=settings.max_upstream_connections,
                 ),
                 now=now,
-                sources=Sources(now=now, jitter=DICE.uniform, most_at_once=settings.max_upstream_connections),
+                sources=sources,
                 guard=Guard(store.tenants.allows_private),
             )
             closing.push_async_callback(transport.aclose)
@@ -105,7 +107,7 @@ class App:
             closing.push_async_callback(recorder.close)
             pathway = FhirR4(transport, Tokens(tokens, people), now)
             desk = SignInDesk(transport, now, credentials)
-            app = cls._joined(settings, store, pathway, recorder, people, desk, now)
+            app = cls._joined(settings, store, pathway, recorder, people, desk, sources, now)
             people.tell_narrowed(app.sign_in.narrowed)
             closing.push_async_callback(app.writer.close)
             closing.push_async_callback(app.leave)
@@ -125,6 +127,7 @@ class App:
         recorder: Recorder,
         people: UserTokens,
         desk: SignInDesk,
+        sources: Sources,
         now: Callable[[], datetime],
     ) -> App:
         address = Address(settings.public_url or f"http://{settings.host}:{settings.port}")
@@ -181,6 +184,7 @@ class App:
             writer=writer,
             published=PublishedKeys(store.tenants),
             sign_in=sign_in,
+            sources=sources,
             address=address,
             now=now,
         )

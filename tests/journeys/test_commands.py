@@ -84,7 +84,7 @@ LISTING = (
     ("tenants", "show", "mercy"),
     ("tenants", "check", "mercy"),
     ("clients", "list"),
-    ("audit", "list"),
+    ("audit", "list", "--limit", "10000"),
     ("audit", "verify"),
     ("vault", "status"),
 )
@@ -117,7 +117,7 @@ def test_what_commands_tell_is_json_and_holds_no_secret(stack: Stack) -> None:
     portal = next(one for one in told["clients", "list"] if one["name"] == "portal")
     assert (portal["id"], portal["tenants"], portal["revoked_at"]) == (stack.clients["portal"], ["mercy", "lakeside"], None)
     assert told["audit", "verify"]["ok"]
-    assert {"operator.add", "operator.create"} <= {row["action"] for row in told["audit", "list"]}
+    assert {"operator.add", "operator.create"} <= {row["action"] for row in told["audit", "list", "--limit", "10000"]}
     assert told["vault", "status"]["keys"]["active"] >= 3
 
 

@@ -162,6 +162,10 @@ async def test_an_operator_sees_tenants_and_no_patients(stack: Stack, stranger: 
     assert {one["name"] for one in listed.json["data"]} >= set(BOTH)
     shown = await stranger.get("/tenants/lakeside")
     assert (shown.json["reachable"], shown.json["fhir_base"]) == (True, stack.hospitals["lakeside"]["fhir_base"])
+    source = shown.json["source"]
+    assert source["breaker"] == "closed"
+    discovery = next(one for one in source["throttles"] if one["endpoint"] == "discovery")
+    assert 1 <= discovery["calls"] <= sum(hour["calls"] for hour in source["hours"])
     assert (await stranger.get("/tenants/no-such-tenant")).refusal() == (404, "not_found")
     assert (await stranger.get("/patients", family="Smith")).refusal() == (401, "invalid_session")
     for said in (listed, shown):

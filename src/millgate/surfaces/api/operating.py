@@ -79,6 +79,38 @@ class TenantList(msgspec.Struct, frozen=True):
     has_more: bool
 
 
+class ThrottleView(msgspec.Struct, frozen=True):
+    """What this process has learned of one class of the source's endpoints."""
+
+    endpoint: Annotated[str, Meta(description="fhir, authorization or discovery.")]
+    limit: Annotated[int, Meta(description="Calls at once that it allows itself now.")]
+    rate_per_s: Annotated[float | None, Meta(description="Calls a second that it allows itself; none while nothing was refused.")]
+    in_flight: Annotated[int, Meta(description="Calls under way.")]
+    waiting: Annotated[int, Meta(description="Calls that wait for their turn.")]
+    calls: Annotated[int, Meta(description="Calls made since the process began.")]
+    throttled: Annotated[int, Meta(description="Of these, refused for being one too many (429).")]
+
+
+class HourView(msgspec.Struct, frozen=True):
+    """What this process asked of the source in one hour."""
+
+    begins_at: str
+    calls: int
+    throttled: int
+    most_at_once: int
+    most_per_s: int
+
+
+class SourceView(msgspec.Struct, frozen=True):
+    """How this process treats the tenant's source now, and what it has asked of it."""
+
+    breaker: Annotated[str, Meta(description="closed: calls go out; open: they fail at once; half-open: one finds out.")]
+    retry_after: Annotated[float | None, Meta(description="Seconds until an open breaker tries again.")]
+    paused_until: Annotated[str | None, Meta(description="Until when the source asked for a pause.")]
+    throttles: tuple[ThrottleView, ...]
+    hours: Annotated[tuple[HourView, ...], Meta(description="By the hour, the newest last.")]
+
+
 class TenantDetail(msgspec.Struct, frozen=True):
     """A tenant, and whether its server can be spoken to now."""
 
@@ -94,6 +126,7 @@ class TenantDetail(msgspec.Struct, frozen=True):
     token_endpoint: str | None
     scopes_supported: Annotated[int | None, Meta(description="How many scopes its server advertises.")]
     resources: Annotated[dict[str, tuple[str, ...]], Meta(description="Interactions that its server offers, by resource type.")]
+    source: Annotated[SourceView, Meta(description="How this gateway process treats the source now.")]
 
 
 def routes(door: Door) -> list[HTTPRouteHandler]:
@@ -197,7 +230,8 @@ def routes(door: Door) -> list[HTTPRouteHandler]:
             if tenant is None:
                 raise FixRequest("not_found", "There is no tenant of this name; GET /tenants lists them.")
             seen.tenant = tenant.name
-            detail = TenantDetail(**await _facts(door, tenant), **await _server(door, tenant.fhir_base))
+            facts, server = await _facts(door, tenant), await _server(door, tenant.fhir_base)
+            detail = TenantDetail(**facts, **server, source=_source(door, tenant.fhir_base))
             return Reply(msgspec.json.encode(detail), headers=[NO_STORE])
 
         return await door.lead(request, Seen("operate", "tenant"), work)
@@ -230,3 +264,25 @@ async def _server(door: Door, fhir_base: str) -> dict[str, Any]:
         "scopes_supported": len(found.scopes_supported),
         "resources": {name: tuple(sorted(offered)) for name, offered in sorted(found.interactions.items())},
     }
+
+
+def _source(door: Door, fhir_base: str) -> SourceView:
+    """What this process has learned of the source, and what it has asked of it."""
+    state = door.app.sources.state(fhir_base)
+    throttles = tuple(
+        ThrottleView(
+            endpoint=one.endpoint,
+            limit=one.limit,
+            rate_per_s=None if one.rate_per_s is None else round(one.rate_per_s, 2),
+            in_flight=one.in_flight,
+            waiting=sum(one.waiting.values()),
+            calls=one.calls,
+            throttled=one.throttled,
+        )
+        for one in state.throttles
+    )
+    hours = tuple(
+        HourView(instant(one.begins_at), one.calls, one.throttled, one.most_at_once, one.most_per_s) for one in state.hours
+    )
+    paused = None if state.paused_until is None else instant(state.paused_until)
+    return SourceView(state.breaker, state.retry_after_s, paused, throttles, hours)
