@@ -28,7 +28,7 @@ from benchmarks.load import Load, load
 RESULTS = Path(__file__).parent / "results"
 SOURCE_MS = 20
 CONNECTIONS = 32
-SECONDS = 3.0
+SECONDS = 5.0
 
 
 def main() -> None:
