@@ -233,6 +233,14 @@ async def free_slots(caller: Caller, number: int) -> list[str]:
     return list(found.values())[:number]
 
 
+async def reachable(caller: Caller, patient_id: str, *, patience_s: float = 30) -> None:
+    """Wait until the caller's gateway reads from the source again: after many failures its breaker is open, which a slow run brings about."""
+    async with asyncio.timeout(patience_s):
+        while (said := await caller.get(f"/patients/{patient_id}?max_age=0")).status != 200:
+            assert said.code in ("upstream_unavailable", "upstream_throttled"), said.body
+            await asyncio.sleep(0.2)
+
+
 async def settled(caller: Caller, key: str, body: Mapping[str, Any], *, patience_s: float = 30) -> Said:
     """The answer under a key, once whoever is at it is done."""
     pause_s = 0.1

@@ -23,6 +23,7 @@ from tests.journeys.faulty import (
     free_slots,
     from_now,
     hospital,
+    reachable,
     settled,
 )
 from tests.journeys.processes import run
@@ -65,6 +66,8 @@ async def caller(world: World) -> AsyncIterator[Caller]:
             world.patients = [one["id"] for one in await world.hospital.population(http)]
             world.slots = await free_slots(opened, 60)
         await world.hospital.calm(http)
+        await reachable(opened, world.patients[0])
+        await world.hospital.calm(http)
         yield opened
         await world.hospital.calm(http)
 
@@ -80,9 +83,12 @@ def impatient_gateway(world: World) -> Iterator[str]:
 
 
 @pytest.fixture
-def hasty(impatient_gateway: str, caller: Caller) -> Caller:
+async def hasty(world: World, impatient_gateway: str, caller: Caller) -> Caller:
     """The same caller at the impatient gateway."""
-    return Caller(caller.http, impatient_gateway, caller.token)
+    there = Caller(caller.http, impatient_gateway, caller.token)
+    await reachable(there, world.patients[0])
+    await world.hospital.calm(caller.http)
+    return there
 
 
 @dataclass
@@ -273,6 +279,7 @@ async def test_a_failure_is_not_kept(world: World, caller: Caller) -> None:
     other = f"/encounters?patient_id={world.patients[6]}"
     assert (await caller.get(other)).code == "upstream_error"
     await world.hospital.calm(caller.http)
+    await reachable(caller, world.patients[6])
     assert (await caller.get(other)).status == 200
 
 
@@ -312,7 +319,7 @@ async def test_a_booking_whose_outcome_nobody_can_find_out_is_found_out_later(wo
     said = await caller.book("unknown", **body)
     assert (said.status, said.json["retryable"]) == (503, True)
     await world.hospital.calm(caller.http)
-    found = await caller.book("unknown", **body)
+    found = await settled(caller, "unknown", body)
     assert (found.status, found.json["status"]) == (201, "booked")
     assert await world.hospital.seen(caller.http, "POST") == 0, "the booking was sent again instead of being found"
     assert await count.made() == 1
