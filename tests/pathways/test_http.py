@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from millgate.canonical.exchange import Call
 from millgate.errors import CallOperator, GatewayError, TryLater
-from millgate.pathways.http import Limits, OutcomeUnknown, Transport, retry_after_s, stays_within
+from millgate.pathways.addresses import stays_within
+from millgate.pathways.http import Limits, OutcomeUnknown, Transport, retry_after_s
 from tests.pathways.source import Source, cut_short, drop, reply, say_nothing, source
 
 NOW = datetime(2026, 3, 1, 7, 0, tzinfo=UTC)
@@ -65,7 +66,7 @@ async def test_an_answer_has_status_headers_and_body_and_the_exchange_is_recorde
     assert calls[0].request_id != calls[1].request_id
 
 
-@pytest.mark.parametrize("status", [429, 502, 503, 504])
+@pytest.mark.parametrize("status", [429, 500, 502, 503, 504, 520])
 async def test_a_get_is_repeated_twice_with_growing_pauses(transport: Transport, served: Source, rest: Rest, status: int) -> None:
     served.on("/r4/t/Patient", reply(status), reply(status), reply(200, b"ok"))
     calls: list[Call] = []
@@ -76,6 +77,16 @@ async def test_a_get_is_repeated_twice_with_growing_pauses(transport: Transport,
     served.on("/r4/t/Patient", reply(status))
     assert (await transport.request("GET", f"{served.base}/r4/t/Patient", within=served.base, calls=calls)).status == status
     assert len(served.requests) == 6
+
+
+@pytest.mark.parametrize("status", [200, 301, 400, 404, 409, 501, 505])
+async def test_what_will_be_the_same_again_is_not_repeated(transport: Transport, served: Source, status: int) -> None:
+    served.on("/r4/t/Patient", reply(status, b"so"))
+    assert (await transport.request("GET", f"{served.base}/r4/t/Patient", within=served.base, calls=[])).status == status
+    served.on("/r4/t/Patient", reply(500, b"so it is"))
+    url = f"{served.base}/r4/t/Patient"
+    answer = await transport.request("GET", url, within=served.base, calls=[], settled=lambda answer: answer.body == b"so it is")
+    assert (answer.status, len(served.requests)) == (500, 2)
 
 
 async def test_retry_after_is_obeyed_within_bounds(transport: Transport, served: Source, rest: Rest) -> None:

@@ -15,7 +15,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Final
-from urllib.parse import SplitResult, unquote, urlsplit
 
 import aiohttp
 from yarl import URL
@@ -24,13 +23,13 @@ from millgate import deadline
 from millgate.canonical.exchange import Call
 from millgate.deadline import Urgency
 from millgate.errors import CallOperator, GatewayError, TryLater
+from millgate.pathways.addresses import check_address, hostname_of
 from millgate.pathways.guard import Guard, GuardedResolver, PrivateAddress, refused
 from millgate.pathways.sources import Sources, Turn
 
-RETRIED: Final = frozenset({429, 502, 503, 504})
+FOR_GOOD: Final = frozenset({501, 505})  # a server that does not know how: it will not the next time either
 LOCKED: Final = 423  # somebody is editing the record: nothing was written, and only the source knows when that ends
 DICE: Final = secrets.SystemRandom()
-LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 class OutcomeUnknown(TryLater):
@@ -145,17 +144,19 @@ class Transport:
         body: bytes | None = None,
         deadline_s: float | None = None,
         repeatable: bool | None = None,
+        settled: Callable[[Answer], bool] = lambda answer: False,
     ) -> Answer:
         """The source's answer, whatever its status. Every exchange is appended to `calls`, also when this raises.
 
         `within` is the address that `url` has to stay under; it also names the source, which has one throttle for each class of
         endpoint and one breaker. `deadline_s` is the time for all attempts and all waiting together; it cannot be more than what the
         caller has left (`millgate.deadline`). Only requests without an effect (`repeatable`, by default GET) are repeated: after a
-        failed connection, 429, 502, 503 or 504, with full jitter, or when `Retry-After` says.
+        failed connection, 429 or 5xx, with full jitter, or when `Retry-After` says; not after an answer that is `settled`, which
+        would be the same again.
         Raises TryLater `upstream_unavailable`, `upstream_throttled` or `upstream_timeout`, OutcomeUnknown, CallOperator
         `upstream_error`.
         """
-        allowed = self.limits.plaintext_beyond_loopback or self.guard.allows(_hostname(url))
+        allowed = self.limits.plaintext_beyond_loopback or self.guard.allows(hostname_of(url))
         check_address(url, within, plaintext=allowed)
         self.guard.check(url)
         may_repeat = method == "GET" if repeatable is None else repeatable
@@ -181,8 +182,8 @@ class Transport:
                 asked_s = retry_after_s(answer.headers, self._now())
                 wait_s = self._pause(attempt) if asked_s is None else asked_s
                 waits_too_long = wait_s > self.limits.longest_wait_s or time.monotonic() + wait_s >= ends_at
-                again = answer.status in RETRIED or (answer.status == LOCKED and asked_s is not None)
-                if not again or last or waits_too_long:
+                again = may_pass(answer.status) or (answer.status == LOCKED and asked_s is not None)
+                if not again or last or waits_too_long or settled(answer):
                     return answer
             await self._sleep(wait_s)
 
@@ -269,32 +270,9 @@ class Transport:
         return self._session
 
 
-def check_address(url: str, within: str, *, plaintext: bool = False) -> None:
-    """Nothing, if `url` is http or https and stays under `within`; else CallOperator `upstream_error`.
-
-    Plain http is for the loopback interface, unless `plaintext`: bearer tokens must not cross a network in the clear.
-    """
-    if not stays_within(url, within):
-        raise CallOperator("upstream_error", "The source names an address that is not under its own; it was not called.")
-    parts = urlsplit(url)
-    if parts.scheme == "http" and parts.hostname not in LOOPBACK and not plaintext:
-        raise CallOperator("upstream_error", "The source's address is plain http beyond this machine; it was not called.")
-
-
-def stays_within(url: str, base: str) -> bool:
-    """Whether `url` has the scheme, host and port of `base` and a path at or under its path."""
-    if any(ord(character) <= 0x20 or ord(character) == 0x7F or character == "\\" for character in url):
-        return False
-    try:
-        parts, root = urlsplit(url), urlsplit(base)
-        same_origin = _origin(parts) == _origin(root)
-    except ValueError:
-        return False
-    climbs = any(segment in (".", "..") for segment in unquote(parts.path).replace("\\", "/").split("/"))
-    path, prefix = parts.path, root.path.rstrip("/")
-    under = path == prefix or path.startswith(prefix + "/")
-    clean = parts.scheme in ("http", "https") and parts.username is None and "#" not in url
-    return same_origin and under and clean and not climbs
+def may_pass(status: int) -> bool:
+    """Whether a status tells of trouble that may be over the next time. Source: RFC 9110 §15.6, RFC 6585 §4; Millennium fact sheet §4.4."""
+    return status == 429 or (status >= 500 and status not in FOR_GOOD)
 
 
 def retry_after_s(headers: Mapping[str, str], now: datetime) -> float | None:
@@ -323,17 +301,6 @@ def _tell(turn: Turn, error: TryLater, *, over: bool, callers_own: bool) -> None
     timed_out = error.code == "upstream_timeout"
     if not (timed_out and over and callers_own):
         turn.failed(timed_out=timed_out)
-
-
-def _origin(parts: SplitResult) -> tuple[str, str | None, int | None]:
-    return parts.scheme, parts.hostname, parts.port or {"http": 80, "https": 443}.get(parts.scheme)
-
-
-def _hostname(url: str) -> str:
-    try:
-        return urlsplit(url).hostname or ""
-    except ValueError:
-        return ""
 
 
 def _translate(error: Exception, *, safe: bool, status: int | None) -> GatewayError:

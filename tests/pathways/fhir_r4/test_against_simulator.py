@@ -363,6 +363,7 @@ async def test_the_effect_of_a_lost_change_is_found_or_told_to_be_none(side: Sid
 async def test_passing_failures_of_reads_are_ridden_out(side: Side) -> None:
     patient_id = await side.a_patient()
     for rule in (
+        {"kind": "status", "status": 500},
         {"kind": "status", "status": 503},
         {"kind": "drop_before"},
         {"kind": "truncate"},
@@ -378,7 +379,7 @@ async def test_lasting_failures_are_told(side: Side) -> None:
         (429, "upstream_throttled"),
         (503, "upstream_unavailable"),
         (504, "upstream_timeout"),
-        (500, "upstream_error"),
+        (500, "upstream_unavailable"),
     ):
         side.simulated.fault(kind="status", status=status, method="GET", resource_type="Patient", retry_after_s=120)
         with pytest.raises(GatewayError, match=code) as failed:

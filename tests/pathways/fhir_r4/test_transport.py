@@ -100,7 +100,8 @@ async def test_discovery_is_fetched_once_an_hour_and_an_old_one_serves_in_need(d
     door.clock[0] += timedelta(hours=2)
     assert await door.pathway.discover(door.base) is found
     assert await door.pathway.discover(door.base) is found
-    assert len(door.served.requests) == 4
+    assert len(door.served.seen(f"{BASE}/.well-known/smart-configuration")) == 2
+    assert len(door.served.seen(f"{BASE}/metadata")) == 1 + 3  # a failure is asked about again, and then not for a while
 
 
 @pytest.mark.parametrize(

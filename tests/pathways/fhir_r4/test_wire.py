@@ -146,7 +146,11 @@ def test_versions_ids_and_etags_are_opaque() -> None:
         (424, "book", "dependency_failed"),
         (429, "read", "upstream_throttled"),
         (429, "book", "upstream_throttled"),
-        (500, "read", "upstream_error"),
+        (500, "read", "upstream_unavailable"),
+        (500, "search", "upstream_unavailable"),
+        (500, "discover", "upstream_unavailable"),
+        (501, "read", "upstream_error"),
+        (520, "search", "upstream_unavailable"),
         (502, "search", "upstream_unavailable"),
         (503, "read", "upstream_unavailable"),
         (504, "search", "upstream_timeout"),
@@ -163,6 +167,7 @@ def test_a_failure_after_a_write_leaves_its_outcome_unknown(status: int) -> None
         error = refusal(status, {}, b"", purpose=purpose, resource_type="Appointment")
         assert isinstance(error, OutcomeUnknown)
         assert error.outcome_unknown
+        assert error.code == ("upstream_timeout" if status == 504 else "upstream_unavailable")
 
 
 @pytest.mark.parametrize("status", [400, 404, 409, 412, 422, 423, 424, 429])

@@ -5,12 +5,12 @@ Source: Millennium fact sheet §4.4.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final, Literal
 
 from millgate.errors import CallOperator, FixRequest, GatewayError, NeedAccess, NotOffered, TryLater
 from millgate.pathways.fhir_r4.wire import Outcome, read_outcome, upstream
-from millgate.pathways.http import OutcomeUnknown
+from millgate.pathways.http import OutcomeUnknown, may_pass
 
 # What was asked of the source: `book` takes a slot, `change` alters an appointment, `create` makes anything else.
 Purpose = Literal["search", "read", "create", "book", "change", "discover"]
@@ -38,6 +38,11 @@ def refusal(
     return error
 
 
+def is_bad_record(codes: Iterable[str]) -> bool:
+    """Whether a 5xx says that a stored record lacks what the source requires: so it will the next time. Source: fact sheet §4.4."""
+    return "fatal/required" in codes
+
+
 def _of_reading(status: int, outcome: Outcome, purpose: Purpose, resource_type: str) -> GatewayError | None:
     if purpose == "search" and status in (400, 422):
         return FixRequest("search_not_supported", _said(f"The source cannot search {resource_type} like this", outcome))
@@ -51,12 +56,14 @@ def _of_reading(status: int, outcome: Outcome, purpose: Purpose, resource_type: 
         return TryLater("upstream_unavailable", "The source is not available.")
     if status == 504:
         return TryLater("upstream_timeout", "The source did not answer its own edge in time; a narrower search may pass.")
+    if may_pass(status) and status != 429 and not is_bad_record(outcome.codes):
+        return TryLater("upstream_unavailable", f"The source failed with status {status}.")
     return None
 
 
 def _of_write(status: int, outcome: Outcome, purpose: Purpose, resource_type: str) -> GatewayError | None:
     if status >= 500:
-        code = {503: "upstream_unavailable", 504: "upstream_timeout"}.get(status, "upstream_error")
+        code = "upstream_timeout" if status == 504 else "upstream_unavailable"
         return OutcomeUnknown(code, f"The source failed with status {status}; whether the write took effect is not known.")
     if status == 409 and purpose == "book":
         return FixRequest("slot_taken", "The slot is not free any more.")
@@ -84,7 +91,7 @@ def _of_any(status: int, outcome: Outcome, resource_type: str) -> GatewayError:
         return TryLater("locked_at_source", f"The {resource_type} is being edited at the source.")
     if status == 429:
         return TryLater("upstream_throttled", "The source asks for fewer requests.")
-    if status >= 500 and "fatal/required" in outcome.codes:
+    if status >= 500 and is_bad_record(outcome.codes):
         stored = "a stored record lacks an element that the source itself requires, and that fails the whole page"
         return CallOperator(
             "upstream_error", f"The source cannot build its answer: {stored}. Another page size or filter may pass it."

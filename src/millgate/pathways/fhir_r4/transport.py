@@ -1,16 +1,13 @@
-"""FHIR R4 of Millennium over HTTP: the only file of this pathway with sockets, tokens or a clock."""
+"""FHIR R4 of Millennium over HTTP. With `statements.py`, the only file of this pathway with sockets, tokens or a clock."""
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any, Final, Protocol
 from urllib.parse import quote, urlencode, urlsplit
 
-from millgate import deadline
 from millgate.access.connection import Connection
 from millgate.canonical.exchange import (
     AppointmentWrite,
@@ -26,22 +23,29 @@ from millgate.canonical.exchange import (
 )
 from millgate.canonical.json import encode
 from millgate.errors import CallOperator, FixRequest, GatewayError, NotOffered
+from millgate.pathways.addresses import check_address
 from millgate.pathways.fhir_r4 import effect
 from millgate.pathways.fhir_r4.bad_records import Isolation, bad_record_warning
 from millgate.pathways.fhir_r4.decode import names_addresses, relative_references
-from millgate.pathways.fhir_r4.discovery import Discovery, read_discovery
-from millgate.pathways.fhir_r4.documents import Documents, jwks_uri_of, server_time, texts_of
+from millgate.pathways.fhir_r4.discovery import Discovery
+from millgate.pathways.fhir_r4.documents import Documents
 from millgate.pathways.fhir_r4.encode.appointment import FHIR_JSON, encode_appointment
 from millgate.pathways.fhir_r4.encode.search import IdentifierType, encode_search
-from millgate.pathways.fhir_r4.refusals import Purpose, refusal
-from millgate.pathways.fhir_r4.wire import Searchset, etag_version, located_id, read_resource, read_searchset, version_of
-from millgate.pathways.http import Answer, OutcomeUnknown, Transport, check_address, retry_after_s
+from millgate.pathways.fhir_r4.refusals import Purpose, is_bad_record, refusal
+from millgate.pathways.fhir_r4.statements import Calls, Statements, Trust, anything, with_calls
+from millgate.pathways.fhir_r4.wire import (
+    Searchset,
+    etag_version,
+    located_id,
+    read_outcome,
+    read_resource,
+    read_searchset,
+    version_of,
+)
+from millgate.pathways.http import Answer, OutcomeUnknown, Transport, retry_after_s
 from millgate.pathways.tokens import AccessToken
 
-DISCOVERY_LIFE: Final = timedelta(hours=1)
-BETWEEN_FAILED_DISCOVERIES: Final = timedelta(minutes=1)
 MOST_EFFECT_PAGES: Final = 5
-LONG_AGO: Final = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,15 +55,6 @@ class Grant:
     scopes: tuple[str, ...]
     expires_in: float
     calls: tuple[Call, ...] = ()
-
-
-@dataclass(slots=True)
-class _Known:
-    """The discovery of one base, or the fetch that is under way."""
-
-    discovery: Discovery | None = None
-    fetching: asyncio.Task[Discovery] | None = None
-    good_until: datetime = LONG_AGO
 
 
 @dataclass(slots=True)
@@ -87,46 +82,26 @@ class FhirR4:
 
     name = "fhir-r4"
 
-    def __init__(self, transport: Transport, tokens: Tokens, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+    def __init__(
+        self,
+        transport: Transport,
+        tokens: Tokens,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        trust: Trust = anything,
+    ) -> None:
+        """`trust` is asked, before credentials follow what a server says of itself, whether they may (`statements.py`)."""
         self._transport = transport
         self._tokens = tokens
         self._now = now
-        self._known: dict[str, _Known] = {}
+        self._statements = Statements(transport, now, trust)
 
     async def discover(self, fhir_base: str) -> Discovery:
         """What the tenant's server says of itself, at most an hour old; an older answer serves while a newer cannot be had."""
-        known = self._known.setdefault(fhir_base, _Known())
-        if known.discovery is not None and self._now() < known.good_until:
-            return known.discovery
-        if known.fetching is None:
-            known.fetching = asyncio.create_task(self._discover(fhir_base))
-            known.fetching.add_done_callback(lambda task: _keep(known, task, self._now()))
-        try:
-            return await deadline.wait(known.fetching)
-        except GatewayError:
-            if known.discovery is None:
-                raise
-            return known.discovery
+        return await self._statements.discover(fhir_base)
 
     async def documents(self, fhir_base: str) -> Documents:
-        """The documents in which the tenant's server describes itself, fetched anew, one after the other.
-
-        A key set that cannot be had is left out: nothing else hangs off it.
-        """
-        calls: list[Call] = []
-        asked_at = self._now()
-        metadata = await self._get(f"{fhir_base}/metadata", fhir_base, "metadata", calls)
-        asked_at += (self._now() - asked_at) / 2
-        if metadata is None:
-            raise with_calls(_no_statement(), calls)
-        smart = await self._document(fhir_base, ".well-known/smart-configuration", calls)
-        address = jwks_uri_of(smart, fhir_base)
-        keys = None
-        if address is not None:
-            with contextlib.suppress(GatewayError):
-                keys = await self._get(address, address, "keys", calls)
-        found = {"metadata": metadata.body, "smart-configuration": smart, "keys": keys.body if keys else None}
-        return Documents(texts_of(found), server_time(metadata.headers), asked_at, tuple(calls))
+        """The documents in which the tenant's server describes itself, fetched anew."""
+        return await self._statements.documents(fhir_base)
 
     async def authorize(self, connection: Connection) -> Grant:
         """The scopes that the tenant grants to this connection; fetches a token, or uses the one at hand."""
@@ -169,7 +144,7 @@ class FhirR4:
     async def _searchset(self, connection: Connection, resource_type: str, link: str, calls: list[Call]) -> Searchset:
         answer = await self._ask(connection, _Request("GET", link, resource_type, "search"), calls)
         base = connection.tenant.fhir_base
-        with _Calls(calls):
+        with Calls(calls):
             found = read_searchset(answer.body, resource_type)
         if names_addresses(answer.body):
             found.resources = [relative_references(resource, base) for resource in found.resources]
@@ -206,7 +181,7 @@ class FhirR4:
         calls: list[Call] = []
         url = f"{connection.tenant.fhir_base}/{resource_type}/{quote(resource_id, safe='')}"
         answer = await self._ask(connection, _Request("GET", url, resource_type, "read"), calls)
-        with _Calls(calls):
+        with Calls(calls):
             resource = read_resource(answer.body, resource_type, resource_id)
         resource = relative_references(resource, connection.tenant.fhir_base)
         return Found(resource, version_of(resource, answer.headers), calls, self._now())
@@ -238,7 +213,7 @@ class FhirR4:
         `since`: when it was sent; tells it from an equal one that was there before.
         """
         calls: list[Call] = []
-        with _Calls(calls):
+        with Calls(calls):
             if isinstance(write, ChangeStatus):
                 now = await self.read(connection, "Appointment", write.appointment_id)
                 calls += now.calls
@@ -272,7 +247,7 @@ class FhirR4:
 
     async def _ask(self, connection: Connection, request: _Request, calls: list[Call]) -> Answer:
         """The source's answer to a request that succeeded. A 401 had no effect, so one fresh token and one repeat follow it."""
-        with _Calls(calls):
+        with Calls(calls):
             endpoint = await self._token_endpoint(connection)
             for attempt in (1, 2):
                 token = await self._tokens.token(connection, endpoint, calls)
@@ -284,6 +259,7 @@ class FhirR4:
                     resource_type=request.resource_type,
                     headers={"Accept": FHIR_JSON, "Authorization": f"Bearer {token.value}", **request.headers},
                     body=request.body,
+                    settled=_tells_of_bad_record,
                 )
                 if answer.status != 401:
                     break
@@ -320,88 +296,15 @@ class FhirR4:
                 "not_offered_by_tenant", f"The tenant's CapabilityStatement lists no {interaction} of {resource_type}."
             )
 
-    async def _discover(self, fhir_base: str) -> Discovery:
-        calls: list[Call] = []
-        smart, metadata = await asyncio.gather(
-            self._document(fhir_base, ".well-known/smart-configuration", calls), self._document(fhir_base, "metadata", calls)
-        )
-        with _Calls(calls):
-            if metadata is None:
-                raise _no_statement()
-            discovery = read_discovery(fhir_base, smart, metadata, self._now())
-            _check_endpoint(discovery)
-        self._transport.guard.follow(fhir_base, (discovery.token_endpoint, discovery.revocation_endpoint, discovery.issuer))
-        return discovery
-
-    async def _document(self, fhir_base: str, path: str, calls: list[Call]) -> bytes | None:
-        """The document at this path, or None where the server has none."""
-        answer = await self._get(f"{fhir_base}/{path}", fhir_base, path, calls)
-        return answer.body if answer is not None else None
-
-    async def _get(self, url: str, within: str, name: str, calls: list[Call]) -> Answer | None:
-        """The answer that holds a document, or None where there is none (404)."""
-        accept = FHIR_JSON if name == "metadata" else "application/json"
-        answer = await self._transport.request(
-            "GET", url, within=within, calls=calls, resource_type=name, headers={"Accept": accept}
-        )
-        if answer.status == 200:
-            return answer
-        if answer.status == 404:
-            return None
-        raise with_calls(self._refusal(_Request("GET", url, name, "discover"), answer, calls), calls)
-
-
-class _Calls:
-    """Hands the exchanges so far to an error that leaves the block."""
-
-    def __init__(self, calls: list[Call]) -> None:
-        self._calls = calls
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
-        if isinstance(error, GatewayError):
-            more = tuple(call for call in error.calls if call not in self._calls)
-            error.calls = (*self._calls, *more)
-
-
-def _keep(known: _Known, task: asyncio.Task[Discovery], now: datetime) -> None:
-    known.fetching = None
-    if task.cancelled() or task.exception() is not None:
-        known.good_until = now + BETWEEN_FAILED_DISCOVERIES  # of the older one, if there is one
-        return
-    known.discovery = task.result()
-    known.good_until = now + DISCOVERY_LIFE
-
-
-def _no_statement() -> CallOperator:
-    return CallOperator("upstream_error", "The tenant's base has no CapabilityStatement under /metadata; check the address.")
-
-
-def _check_endpoint(discovery: Discovery) -> None:
-    """A tenant on https must not lead to a token endpoint in the clear."""
-    endpoint = discovery.token_endpoint
-    if endpoint is None:
-        return
-    try:
-        scheme = urlsplit(endpoint).scheme
-    except ValueError as error:
-        raise CallOperator("upstream_error", "The tenant's token endpoint is no address; it will not be used.") from error
-    if urlsplit(discovery.fhir_base).scheme == "https" and scheme != "https":
-        raise CallOperator("upstream_error", "The tenant's token endpoint is not https; it will not be used.")
-
 
 def _names_bad_record(error: GatewayError) -> bool:
-    """Whether the source failed because a stored record lacks what it requires. Source: Millennium fact sheet §4.4."""
+    """Whether the source failed because a stored record lacks what it requires."""
     upstream = error.upstream
-    return upstream is not None and (upstream.status or 0) >= 500 and "fatal/required" in (upstream.outcome or "").split()
+    return upstream is not None and (upstream.status or 0) >= 500 and is_bad_record((upstream.outcome or "").split())
 
 
-def with_calls(error: GatewayError, calls: list[Call]) -> GatewayError:
-    """The error with the exchanges that led to it."""
-    error.calls = tuple(calls)
-    return error
+def _tells_of_bad_record(answer: Answer) -> bool:
+    return answer.status >= 500 and is_bad_record(read_outcome(answer.body).codes)
 
 
 def _check_link(link: str, fhir_base: str, resource_type: str) -> None:
