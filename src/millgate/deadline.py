@@ -53,6 +53,17 @@ def unbounded() -> Iterator[None]:
         _ends_at.reset(ends)
 
 
+@contextmanager
+def for_everybody() -> Iterator[None]:
+    """No bound inside, and as urgent as can be: for work begun by whoever came first, which others will wait for, too."""
+    urgent = _urgency.set("interactive")
+    try:
+        with unbounded():
+            yield
+    finally:
+        _urgency.reset(urgent)
+
+
 def remaining() -> float | None:
     """Seconds that the caller still waits, zero if none; None where nobody has set a bound."""
     ends_at = _ends_at.get()

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import math
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from datetime import time as time_of_day
 
 import pytest
 
+from millgate.access.budget import Ceiling, Night
 from millgate.deadline import Urgency
 from millgate.errors import TryLater
-from millgate.pathways.sources import Ledger, Sources
-from millgate.pathways.throttle import LONGEST_PAUSE_S, Ceiling, Night
+from millgate.pathways.sources import Sources
+from millgate.pathways.throttle import LONGEST_PAUSE_S
 
 SOURCE = "https://ehr.example/r4/t"
 NOW = datetime(2026, 3, 1, 7, 0, tzinfo=UTC)
@@ -139,20 +141,76 @@ async def test_the_ceiling_bounds_the_rate_of_all_endpoints_together() -> None:
     assert sources.state(SOURCE).throttles[0].rate_per_s == 100
 
 
-@pytest.mark.parametrize(
-    ("start", "end", "at", "hours"),
-    [
-        (20, 6, datetime(2026, 3, 2, 3, 0, tzinfo=UTC), 0),  # 21:00 in Chicago
-        (20, 6, datetime(2026, 3, 2, 11, 59, tzinfo=UTC), 0),
-        (20, 6, datetime(2026, 3, 1, 12, 0, tzinfo=UTC), 14),
-        (1, 5, datetime(2026, 3, 1, 6, 0, tzinfo=UTC), 1),
-        (1, 5, datetime(2026, 3, 1, 8, 0, tzinfo=UTC), 0),
-        (1, 5, datetime(2026, 3, 1, 12, 0, tzinfo=UTC), 19),
-    ],
-)
-def test_nights_go_by_the_tenants_clock(start: int, end: int, at: datetime, hours: float) -> None:
-    night = Night(time_of_day(start), time_of_day(end), "America/Chicago")
-    assert night.opens_in(at) == hours * 3600
+async def test_the_ceiling_is_never_exceeded_within_any_second_and_binds_all_that_belongs_to_the_tenant() -> None:
+    clock = [100.0]
+    sources = Sources(monotonic=lambda: clock[0])
+    sources.belongs("https://auth.example/token", SOURCE)
+    sources.belong({"https://patients.example/r4/t": SOURCE})
+    sources.set_ceiling(SOURCE, Ceiling(rate_per_s=5))
+    places = [(SOURCE, "fhir"), ("https://auth.example/token", "authorization"), ("https://patients.example/r4/t", "fhir")]
+    went: list[float] = []
+    number = 0
+    while clock[0] < 110:
+        clock[0] += 0.013  # late by a little each time: a pace alone would make up for it
+        with contextlib.suppress(TryLater):
+            turn = await sources.turn(*places[number % 3], "interactive", clock[0])
+            went.append(clock[0])
+            number += 1
+            turn.answered("GET Patient", 200, None)
+            turn.end()
+    assert max(sum(start - 1 < at <= start for at in went) for start in went) == 5
+    assert len(went) >= 40
+    (hour,) = sources.state(SOURCE).hours
+    assert (hour.calls, hour.most_per_s, hour.most_at_once) == (len(went), 5, 1)
+    assert set(hour.endpoints) == {"fhir", "authorization"}
+    assert [base for base, _ in sources.states()] == [SOURCE] * 3
+    sources.close()
+
+
+async def test_a_place_at_one_source_of_a_tenant_goes_to_whoever_waits_at_another() -> None:
+    sources = Sources()
+    sources.belongs("https://auth.example/token", SOURCE)
+    sources.set_ceiling(SOURCE, Ceiling(concurrency=1))
+    holder = await sources.turn(SOURCE, "fhir", "interactive", soon())
+    waiter = asyncio.create_task(sources.turn("https://auth.example/token", "authorization", "interactive", soon()))
+    await settle()
+    assert not waiter.done()
+    holder.end()
+    (await waiter).end()
+    assert sources.state(SOURCE).hours[-1].most_at_once == 1
+
+
+async def test_a_token_endpoint_that_another_tenant_names_takes_only_the_tokens() -> None:
+    sources = Sources()
+    sources.belongs(SOURCE, "https://elsewhere.example/r4/u")
+    (await sources.turn(SOURCE, "fhir", "interactive", soon())).end()
+    (await sources.turn(SOURCE, "authorization", "interactive", soon())).end()
+    assert sources.state(SOURCE).hours[-1].calls == 1
+
+
+async def test_hours_are_handed_out_once_and_again_where_they_could_not_be_kept() -> None:
+    sources = Sources(now=lambda: NOW)
+    (await sources.turn(SOURCE, "fhir", "interactive", soon())).end()
+    assert sources.changed() == [SOURCE]
+    taken = sources.take(SOURCE)
+    assert [(one.begins_at, one.calls) for one in taken] == [(NOW, 1)]
+    assert (sources.changed(), sources.take(SOURCE)) == ([], [])
+    sources.put_back(SOURCE, taken)
+    (await sources.turn(SOURCE, "discovery", "interactive", soon())).end()
+    assert [(one.calls, one.endpoints) for one in sources.take(SOURCE)] == [(2, {"fhir": 1, "discovery": 1})]
+
+
+async def test_whoever_listens_is_told_of_each_call_as_it_ends() -> None:
+    sources = Sources()
+    told: list[tuple[str, str, int | None]] = []
+    sources.told = lambda one: told.append((one.base, one.kind, one.status))
+    answered = await sources.turn(SOURCE, "fhir", "interactive", soon())
+    answered.answered("GET Patient", 404, None)
+    answered.end()
+    gone = await sources.turn(SOURCE, "fhir", "interactive", soon())
+    gone.failed(timed_out=True, kind="GET Slot")
+    gone.end()
+    assert told == [(SOURCE, "GET Patient", 404), (SOURCE, "GET Slot", None)]
 
 
 async def test_batch_waits_for_the_night_and_people_do_not() -> None:
@@ -204,18 +262,6 @@ async def test_a_probe_that_is_cancelled_lets_another_probe() -> None:
     clock[0] += 10
     (await sources.turn(SOURCE, "fhir", "interactive", clock[0] + 60)).end()
     (await sources.turn(SOURCE, "fhir", "interactive", clock[0] + 60)).end()
-
-
-def test_the_ledger_keeps_what_was_asked_each_hour() -> None:
-    ledger = Ledger()
-    for minute, at_once in ((0, 1), (10, 3), (59, 2), (61, 1)):
-        ledger.began(NOW + timedelta(minutes=minute), at_once)
-    for _ in range(4):
-        ledger.began(NOW + timedelta(minutes=70), 1)
-    ledger.throttled(NOW + timedelta(minutes=70))
-    first, second = ledger.hours
-    assert (first.begins_at, first.calls, first.most_at_once, first.most_per_s, first.throttled) == (NOW, 3, 3, 1, 0)
-    assert (second.calls, second.most_per_s, second.throttled) == (5, 4, 1)
 
 
 def test_a_source_never_called_has_an_empty_state() -> None:

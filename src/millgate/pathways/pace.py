@@ -18,6 +18,7 @@ The constants were chosen in a simulation of one and of four processes against t
 from __future__ import annotations
 
 import math
+from collections import deque
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -95,6 +96,35 @@ class Pace:
         quiet_s = max(0.0, now - max(self._quiet_since, self._cut_at))
         gained = GROWTH * self.rate**GROWTH_EXPONENT * (1 + ACCELERATION * quiet_s)
         self.rate += min(now - since, 1.0) * gained
+
+
+@dataclass(slots=True)
+class Second:
+    """Calls within one second: a bound that is never exceeded, wherever the second begins; a pace alone makes up for late calls.
+
+    Below one call a second it is one call within so many seconds.
+    """
+
+    _took: deque[float] = field(default_factory=deque)
+
+    def wait_s(self, now: float, rate: float | None) -> float:
+        """Seconds until one more call keeps the bound; 0 for now."""
+        if rate is None:
+            return 0.0
+        most, within_s = (int(rate), 1.0) if rate >= 1 else (1, 1 / rate)
+        if len(self._took) < most:
+            return 0.0
+        return max(0.0, self._took[-most] + within_s - now)
+
+    def took(self, now: float) -> None:
+        """A call goes now."""
+        self._took.append(now)
+        while len(self._took) > 1 and self._took[0] <= now - 1.0:
+            self._took.popleft()
+
+    def __len__(self) -> int:
+        """How many went within the last second, as of the last call."""
+        return len(self._took)
 
 
 @dataclass(slots=True)

@@ -1,4 +1,4 @@
-"""The sources that this process calls, one entry a tenant: its throttles, its circuit breaker, and what it was asked each hour.
+"""The sources that this process calls: for each, its throttles, its circuit breaker, and what was asked of its tenant each hour.
 
     turn = await sources.turn("https://…/r4/tenant", "fhir", "interactive", ends_at)
     try:
@@ -7,38 +7,29 @@
     finally:
         turn.end()                         # a call that ended without a word frees its place, too
 
-The state is this process's own; several processes converge to a fair share, since each reacts to what it is refused.
+A source is an address: a FHIR base, or a token endpoint. Each has a pause and a breaker of its own; all that belong to one FHIR base share
+its ceiling and its hours (`belongs`). What is learned is this process's own; several processes converge to a fair share, since each reacts
+to what it is refused. The hours are handed out to be kept (`take`), and the ceiling comes from outside (`set_ceiling`).
 """
 
 from __future__ import annotations
 
 import time
-from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from millgate.access.budget import Ceiling, Hour
 from millgate.deadline import Urgency
 from millgate.errors import TryLater
 from millgate.pathways.breaker import Breaker, State
-from millgate.pathways.throttle import Ceiling, Tenant, Throttle, ThrottleState
+from millgate.pathways.ledger import Ledger
+from millgate.pathways.throttle import Account, Pause, Throttle, ThrottleState
 
-HOURS_KEPT: Final = 7 * 24
 GONE: Final = frozenset({502, 503, 504})
 STRAINED: Final = frozenset({503, 504})  # a 502 comes of a very large search too
 MOST_SOURCES: Final = 10_000
-
-
-@dataclass(frozen=True, slots=True)
-class Hour:
-    """What this process asked of a source in one hour: calls, refusals (429), the most at once, the most within one second."""
-
-    begins_at: datetime
-    calls: int = 0
-    throttled: int = 0
-    most_at_once: int = 0
-    most_per_s: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,41 +44,29 @@ class SourceState:
     hours: tuple[Hour, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One call as it ended: of which FHIR base, what kind (method and resource type), its status or None without one, and seconds."""
+
+    base: str
+    kind: str
+    status: int | None
+    seconds: float
+
+
 @dataclass(slots=True)
-class Ledger:
-    """Calls by the hour."""
-
-    hours: deque[Hour] = field(default_factory=lambda: deque(maxlen=HOURS_KEPT))
-    _second: int = 0
-    _in_second: int = 0
-
-    def began(self, now: datetime, at_once: int) -> None:
-        """A call goes out, as the `at_once`th in flight."""
-        second = int(now.timestamp())
-        self._in_second = self._in_second + 1 if second == self._second else 1
-        self._second = second
-        hour = self._hour(now)
-        most_at_once, most_per_s = max(hour.most_at_once, at_once), max(hour.most_per_s, self._in_second)
-        self.hours[-1] = replace(hour, calls=hour.calls + 1, most_at_once=most_at_once, most_per_s=most_per_s)
-
-    def throttled(self, now: datetime) -> None:
-        """A call was refused for being one too many."""
-        hour = self._hour(now)
-        self.hours[-1] = replace(hour, throttled=hour.throttled + 1)
-
-    def _hour(self, now: datetime) -> Hour:
-        begins_at = now.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
-        if not self.hours or self.hours[-1].begins_at < begins_at:
-            self.hours.append(Hour(begins_at))
-        return self.hours[-1]
+class _Tenant:
+    account: Account = field(default_factory=Account)
+    ledger: Ledger = field(default_factory=Ledger)
 
 
 @dataclass(slots=True)
 class _Source:
-    tenant: Tenant = field(default_factory=Tenant)
+    base: str
+    tenant: _Tenant
+    pause: Pause = field(default_factory=Pause)
     breaker: Breaker = field(default_factory=Breaker)
     throttles: dict[str, Throttle] = field(default_factory=dict)
-    ledger: Ledger = field(default_factory=Ledger)
 
 
 class Sources:
@@ -105,13 +84,46 @@ class Sources:
         self._monotonic = monotonic
         self._jitter = jitter
         self._most_at_once = most_at_once
-        self._sources: dict[str, _Source] = {}
+        self._sources: dict[tuple[str, str], _Source] = {}  # by address, and the base that it belongs to
+        self._tenants: dict[str, _Tenant] = {}
+        self._bases: Mapping[str, str] = {}
+        self._endpoints: dict[str, str] = {}
+        self.told: Callable[[Asked], None] | None = None  # whoever wants to know of each call as it ends
 
-    def set_ceiling(self, source: str, ceiling: Ceiling) -> None:
-        """What the operator allows for this source, from now on."""
-        entry = self._source(source)
-        entry.tenant.ceiling = ceiling
-        self._wake(entry)
+    def set_ceiling(self, base: str, ceiling: Ceiling) -> None:
+        """What the operator allows for this FHIR base and what belongs to it, from now on."""
+        if ceiling == Ceiling() and base not in self._tenants:
+            return
+        account = self._tenant(base).account
+        if account.ceiling != ceiling:
+            account.ceiling = ceiling
+            account.wake()
+
+    def ceilings(self) -> dict[str, Ceiling]:
+        """The ceilings that hold now, by FHIR base."""
+        return {base: one.account.ceiling for base, one in self._tenants.items() if one.account.ceiling != Ceiling()}
+
+    def belong(self, bases: Mapping[str, str]) -> None:
+        """All further bases of tenants (the patient host), each with the tenant's own base, which it shares ceiling and hours with."""
+        self._bases = dict(bases)
+
+    def belongs(self, endpoint: str | None, base: str) -> None:
+        """Calls of the class `authorization` to this endpoint are asked of the tenant of this base."""
+        if endpoint is not None and (endpoint in self._endpoints or len(self._endpoints) < MOST_SOURCES):
+            self._endpoints[endpoint] = base
+
+    def changed(self) -> list[str]:
+        """The bases whose hours hold more than was taken."""
+        return [base for base, one in self._tenants.items() if one.ledger.changed]
+
+    def take(self, base: str) -> list[Hour]:
+        """The hours that were added to since they were taken last, whole: what they hold replaces what was kept of them."""
+        return self._tenants[base].ledger.take() if base in self._tenants else []
+
+    def put_back(self, base: str, hours: list[Hour]) -> None:
+        """These could not be kept: they are to be taken again."""
+        if base in self._tenants:
+            self._tenants[base].ledger.put_back(hours)
 
     async def turn(self, source: str, endpoint: str, urgency: Urgency, ends_at: float) -> Turn:
         """A place for one call, when it is its turn.
@@ -119,42 +131,52 @@ class Sources:
         TryLater `upstream_unavailable` at once while the breaker is open; `upstream_throttled` if the turn does not come before
         `ends_at` (of the monotonic clock), or if this is batch outside its night.
         """
-        entry = self._source(source)
-        self._check_night(entry, urgency)
+        entry = self._source(source, endpoint)
+        account = entry.tenant.account
+        self._check_night(account, urgency)
         throttle = entry.throttles.get(endpoint)
         if throttle is None:
-            throttle = Throttle(endpoint, entry.tenant, most=self._most_at_once, monotonic=self._monotonic)
+            throttle = Throttle(endpoint, account, entry.pause, most=self._most_at_once, monotonic=self._monotonic)
             entry.throttles[endpoint] = throttle
+            account.throttles.append(throttle)
         if entry.breaker.state(self._monotonic()) == "open":
             raise _unavailable(entry.breaker.refuses(self._monotonic()))
         await throttle.take(urgency, ends_at)
         refused_s = entry.breaker.refuses(self._monotonic())
         if refused_s is not None:
             throttle.give_back(urgency)
-            self._wake(entry)
+            account.wake()
             raise _unavailable(refused_s)
-        entry.ledger.began(self._now(), entry.tenant.in_flight)
+        entry.tenant.ledger.began(self._now(), endpoint, at_once=account.in_flight, in_second=account.in_second)
         return Turn(self, entry, throttle, urgency, self._monotonic())
 
     def unavailable_s(self, source: str) -> float | None:
         """Seconds until the source is tried again, while its breaker is open; else None."""
-        entry = self._sources.get(source)
+        entry = self._sources.get((source, self._base_of(source, "fhir")))
         if entry is None or entry.breaker.state(self._monotonic()) != "open":
             return None
         return entry.breaker.refuses(self._monotonic())
 
     def state(self, source: str) -> SourceState:
         """A snapshot; of a source never called, an empty one."""
-        entry = self._sources.get(source) or _Source()
+        base = self._base_of(source, "fhir")
+        return self._state(self._sources.get((source, base)) or _Source(base, self._tenants.get(base) or _Tenant()))
+
+    def states(self) -> Iterator[tuple[str, SourceState]]:
+        """A snapshot of every source that was called, with the base that it belongs to."""
+        return ((entry.base, self._state(entry)) for entry in list(self._sources.values()))
+
+    def _state(self, entry: _Source) -> SourceState:
         now = self._monotonic()
-        paused_s = entry.tenant.paused_until - now
+        paused_s = entry.pause.until - now
+        breaker = entry.breaker.state(now)
         return SourceState(
             throttles=tuple(throttle.state() for throttle in entry.throttles.values()),
-            breaker=entry.breaker.state(now),
+            breaker=breaker,
             breaker_opened=entry.breaker.opened,
-            retry_after_s=self.unavailable_s(source),
+            retry_after_s=entry.breaker.refuses(now) if breaker == "open" else None,
             paused_until=self._now() + timedelta(seconds=paused_s) if paused_s > 0 else None,
-            hours=tuple(entry.ledger.hours),
+            hours=entry.tenant.ledger.hours,
         )
 
     def close(self) -> None:
@@ -163,24 +185,40 @@ class Sources:
             for throttle in entry.throttles.values():
                 throttle.close()
 
-    def _source(self, source: str) -> _Source:
-        entry = self._sources.get(source)
+    def _base_of(self, source: str, endpoint: str) -> str:
+        base = self._endpoints.get(source, source) if endpoint == "authorization" else source
+        return self._bases.get(base, base)
+
+    def _tenant(self, base: str) -> _Tenant:
+        return self._tenants.setdefault(base, _Tenant())
+
+    def _source(self, source: str, endpoint: str) -> _Source:
+        base = self._base_of(source, endpoint)
+        entry = self._sources.get((source, base))
         if entry is None:
             if len(self._sources) >= MOST_SOURCES:
-                idle = next((name for name, one in self._sources.items() if one.tenant.in_flight == 0), None)
-                self._sources.pop(idle or "", None)
-            entry = self._sources[source] = _Source()
+                self._forget_one()
+            entry = self._sources[source, base] = _Source(base, self._tenant(base))
         return entry
 
-    def _check_night(self, entry: _Source, urgency: Urgency) -> None:
-        night = entry.tenant.ceiling.night
+    def _forget_one(self) -> None:
+        """Make room: forget a source at which nothing is under way, and its tenant if it was the last one and all is taken."""
+        idle = next((place for place, one in self._sources.items() if one.tenant.account.in_flight == 0), None)
+        if idle is None:
+            return
+        gone = self._sources.pop(idle)
+        account = gone.tenant.account
+        for throttle in gone.throttles.values():
+            throttle.close()
+            account.throttles.remove(throttle)
+        if not account.throttles and account.ceiling == Ceiling() and not gone.tenant.ledger.changed:
+            self._tenants.pop(gone.base, None)
+
+    def _check_night(self, account: Account, urgency: Urgency) -> None:
+        night = account.ceiling.night
         opens_in_s = night.opens_in(self._now()) if night is not None and urgency == "batch" else 0.0
         if opens_in_s > 0:
             raise TryLater("upstream_throttled", "The operator lets batch run at night only.", retry_after=opens_in_s)
-
-    def _wake(self, entry: _Source) -> None:
-        for throttle in entry.throttles.values():
-            throttle.wake()
 
 
 class Turn:
@@ -197,10 +235,10 @@ class Turn:
         self._told = True
         now = self._sources._monotonic()
         if asked_s is not None and status in (429, 503):
-            self._entry.tenant.pause(now, asked_s)
+            self._entry.pause.ask(now, asked_s)
         if status == 429:
             self._throttle.refused(self._began, asked_s)
-            self._entry.ledger.throttled(self._sources._now())
+            self._entry.tenant.ledger.throttled(self._sources._now())
         elif status in STRAINED:
             self._throttle.strained(self._began)
         elif status not in GONE:
@@ -209,20 +247,26 @@ class Turn:
             self._entry.breaker.failed(now, asked_s, jitter=self._sources._jitter(0.8, 1.2))
         else:
             self._entry.breaker.answered()
+        self._tell(kind, status)
 
-    def failed(self, *, timed_out: bool) -> None:
+    def failed(self, *, timed_out: bool, kind: str = "") -> None:
         """The source did not answer."""
         self._told = True
         if timed_out:
             self._throttle.strained(self._began)
         self._entry.breaker.failed(self._sources._monotonic(), jitter=self._sources._jitter(0.8, 1.2))
+        self._tell(kind, None)
 
     def end(self) -> None:
         """Free the place."""
         if not self._told:
             self._entry.breaker.abandoned()
         self._throttle.give_back(self._urgency)
-        self._sources._wake(self._entry)
+        self._entry.tenant.account.wake()
+
+    def _tell(self, kind: str, status: int | None) -> None:
+        if self._sources.told is not None:
+            self._sources.told(Asked(self._entry.base, kind, status, self._sources._monotonic() - self._began))
 
 
 def _unavailable(seconds: float | None) -> TryLater:

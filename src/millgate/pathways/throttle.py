@@ -1,7 +1,7 @@
 """The queue in front of one endpoint class of one source: who may call now, by what was learned of it (`pace.py`) and by its owner's word.
 
 Interactive calls go before writes, writes before re-reads, re-reads before batch; batch never holds more than half of the places, so that
-a person finds one. `Retry-After` pauses the whole tenant. Each process learns on its own.
+a person finds one. `Retry-After` pauses the whole source. Each process learns on its own.
 """
 
 from __future__ import annotations
@@ -12,48 +12,17 @@ import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from datetime import time as time_of_day
 from typing import Final
-from zoneinfo import ZoneInfo
 
+from millgate.access.budget import Ceiling
 from millgate.deadline import URGENCIES, Urgency
 from millgate.errors import TryLater
-from millgate.pathways.pace import Concurrency, Pace
+from millgate.pathways.pace import Concurrency, Pace, Second
 
 # One answer's `Retry-After` is handed on to its caller whole, but holds up everybody else for so long at the most; then one call after
 # another finds out, and a source that still refuses asks for the next pause.
 LONGEST_PAUSE_S: Final = 10.0
 MOST_WAITING: Final = 5_000
-
-
-@dataclass(frozen=True, slots=True)
-class Night:
-    """When batch may run: from `start` to `end` by the clock of `time_zone`, over midnight if `end` is earlier."""
-
-    start: time_of_day
-    end: time_of_day
-    time_zone: str
-
-    def opens_in(self, now: datetime) -> float:
-        """Seconds until the window opens; 0 while it is open."""
-        local = now.astimezone(ZoneInfo(self.time_zone))
-        at = local.time()
-        inside = self.start <= at < self.end if self.start <= self.end else at >= self.start or at < self.end
-        if inside:
-            return 0.0
-        opening = local.replace(hour=self.start.hour, minute=self.start.minute, second=self.start.second, microsecond=0)
-        opening = opening if opening > local else opening + timedelta(days=1)
-        return (opening - now).total_seconds()
-
-
-@dataclass(frozen=True, slots=True)
-class Ceiling:
-    """What the operator allows at most, whatever was learned: calls a second, calls at once, and when batch may run. None: no bound."""
-
-    rate_per_s: float | None = None
-    concurrency: int | None = None
-    night: Night | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,25 +40,59 @@ class ThrottleState:
 
 
 @dataclass(slots=True)
-class Tenant:
-    """What all endpoint classes of one source have in common: the pause that it asked for, the calls in flight, the ceiling's pace."""
+class Pause:
+    """Until when (monotonic) a source has asked for no more calls."""
+
+    until: float = 0.0
+
+    def ask(self, now: float, seconds: float) -> None:
+        """No call before so many seconds are over, `LONGEST_PAUSE_S` at the most."""
+        self.until = max(self.until, now + min(seconds, LONGEST_PAUSE_S))
+
+
+@dataclass(slots=True)
+class Account:
+    """What all sources of one tenant have in common: its operator's ceiling, and what counts against it."""
 
     ceiling: Ceiling = field(default_factory=Ceiling)
-    paused_until: float = 0.0
     in_flight: int = 0
-    pace: Pace = field(default_factory=Pace)
+    throttles: list[Throttle] = field(default_factory=list)
+    _pace: Pace = field(default_factory=Pace)
+    _second: Second = field(default_factory=Second)
 
-    def pause(self, now: float, seconds: float) -> None:
-        """No call before so many seconds are over, `LONGEST_PAUSE_S` at the most."""
-        self.paused_until = max(self.paused_until, now + min(seconds, LONGEST_PAUSE_S))
+    def blocked_s(self, now: float) -> float | None:
+        """Seconds until the ceiling allows one more call; None: not before another one ends."""
+        if self.ceiling.concurrency is not None and self.in_flight >= self.ceiling.concurrency:
+            return None
+        rate = self.ceiling.rate_per_s
+        return max(self._pace.wait_s(now, rate), self._second.wait_s(now, rate))
+
+    def took(self, now: float) -> None:
+        """A call goes now."""
+        self.in_flight += 1
+        self._pace.took(now, self.ceiling.rate_per_s)
+        self._second.took(now)
+
+    @property
+    def in_second(self) -> int:
+        """How many calls went within the second that ended with the last one."""
+        return len(self._second)
+
+    def wake(self) -> None:
+        """A place may have become free, at any of the sources."""
+        for throttle in self.throttles:
+            throttle.wake()
 
 
 class Throttle:
     """Places for calls: `take` one, then `give_back`."""
 
-    def __init__(self, endpoint: str, tenant: Tenant, *, most: int, monotonic: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, endpoint: str, account: Account, pause: Pause, *, most: int, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
         self._endpoint = endpoint
-        self._tenant = tenant
+        self._account = account
+        self._asked = pause
         self._most = most
         self._monotonic = monotonic
         self._pace = Pace()
@@ -127,7 +130,7 @@ class Throttle:
     def give_back(self, urgency: Urgency) -> None:
         """The call has ended, however it did."""
         self._in_flight[urgency] -= 1
-        self._tenant.in_flight -= 1
+        self._account.in_flight -= 1
 
     def passed(self, kind: str, began: float) -> None:
         """The call was answered, and not refused."""
@@ -167,8 +170,9 @@ class Throttle:
         waiting = dict.fromkeys(URGENCIES, 0)
         for _, _, urgency, place in self._waiting:
             waiting[urgency] += not place.done()
-        limit = int(min(self._concurrency.limit, self._tenant.ceiling.concurrency or self._concurrency.limit))
-        rates = [rate for rate in (self._pace.rate, self._tenant.ceiling.rate_per_s) if rate is not None]
+        ceiling = self._account.ceiling
+        limit = int(min(self._concurrency.limit, ceiling.concurrency or self._concurrency.limit))
+        rates = [rate for rate in (self._pace.rate, ceiling.rate_per_s) if rate is not None]
         latency_s = self._concurrency.latency_s
         return ThrottleState(
             self._endpoint, limit, min(rates, default=None), self._busy, waiting, self._calls, self._throttled, latency_s
@@ -187,16 +191,13 @@ class Throttle:
     def _blocked_s(self, urgency: Urgency, now: float) -> float | None:
         """Seconds until a call may go; None: not before another one ends."""
         limit = int(self._concurrency.limit)
-        ceiling = self._tenant.ceiling
-        if self._busy >= limit or (ceiling.concurrency is not None and self._tenant.in_flight >= ceiling.concurrency):
+        if self._busy >= limit or (urgency == "batch" and self._in_flight["batch"] >= max(1, limit // 2)):
             return None
-        if urgency == "batch" and self._in_flight["batch"] >= max(1, limit // 2):
-            return None
-        paused_s = max(0.0, self._tenant.paused_until - now)
-        return max(paused_s, self._pace.wait_s(now), self._tenant.pace.wait_s(now, ceiling.rate_per_s))
+        allowed_s = self._account.blocked_s(now)
+        return None if allowed_s is None else max(0.0, self._asked.until - now, self._pace.wait_s(now), allowed_s)
 
     def _check_hope(self, now: float, ends_at: float) -> None:
-        paused_s = self._tenant.paused_until - now
+        paused_s = self._asked.until - now
         if paused_s > 0 and now + paused_s >= ends_at:
             raise TryLater(
                 "upstream_throttled", "The source has asked for a pause that is not over.", retry_after=math.ceil(paused_s)
@@ -205,9 +206,8 @@ class Throttle:
     def _enter(self, urgency: Urgency, now: float) -> None:
         self._calls += 1
         self._in_flight[urgency] += 1
-        self._tenant.in_flight += 1
         self._pace.took(now)
-        self._tenant.pace.took(now, self._tenant.ceiling.rate_per_s)
+        self._account.took(now)
 
     def _leave(self, urgency: Urgency, place: asyncio.Future[None]) -> None:
         """This one does not wait any more; a place that it got at that very moment goes to the next."""

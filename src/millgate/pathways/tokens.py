@@ -119,7 +119,8 @@ class TokenBook:
 
     def _begin(self, shelf: _Shelf, connection: Connection, endpoint: str, calls: list[Call]) -> asyncio.Task[AccessToken]:
         if shelf.fetching is None:
-            shelf.fetching = asyncio.create_task(self._fetch(connection, endpoint, calls))
+            with deadline.for_everybody():  # batch may have come first
+                shelf.fetching = asyncio.create_task(self._fetch(connection, endpoint, calls))
             shelf.fetching.add_done_callback(lambda task: self._shelve(shelf, task))
         return shelf.fetching
 
