@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from millgate.flow.authenticate import Authenticator
+from millgate.flow.bookkeeping import Bookkeeper
 from millgate.flow.cursor import Cursors
 from millgate.flow.published import PublishedKeys
 from millgate.flow.read import Reader
@@ -68,6 +69,7 @@ class App:
     published: PublishedKeys
     sign_in: SignInFlow
     sources: Sources
+    bookkeeper: Bookkeeper
     address: Address
     now: Callable[[], datetime]
     # Doors whose callers may be gone, and whose audit rows are still to be written: closing waits for them.
@@ -87,6 +89,9 @@ class App:
             )
             closing.push_async_callback(store.close)
             sources = Sources(now=now, jitter=DICE.uniform, most_at_once=settings.max_upstream_connections)
+            bookkeeper = Bookkeeper(sources, store.budgets, uuid.uuid4())
+            await bookkeeper.start()
+            closing.push_async_callback(bookkeeper.close)
             transport = Transport(
                 Limits(
                     read_s=settings.request_seconds,
@@ -107,7 +112,7 @@ class App:
             closing.push_async_callback(recorder.close)
             pathway = FhirR4(transport, Tokens(tokens, people), now)
             desk = SignInDesk(transport, now, credentials)
-            app = cls._joined(settings, store, pathway, recorder, people, desk, sources, now)
+            app = cls._joined(settings, store, pathway, recorder, people, desk, sources, bookkeeper, now)
             people.tell_narrowed(app.sign_in.narrowed)
             closing.push_async_callback(app.writer.close)
             closing.push_async_callback(app.leave)
@@ -128,6 +133,7 @@ class App:
         people: UserTokens,
         desk: SignInDesk,
         sources: Sources,
+        bookkeeper: Bookkeeper,
         now: Callable[[], datetime],
     ) -> App:
         address = Address(settings.public_url or f"http://{settings.host}:{settings.port}")
@@ -185,6 +191,7 @@ class App:
             published=PublishedKeys(store.tenants),
             sign_in=sign_in,
             sources=sources,
+            bookkeeper=bookkeeper,
             address=address,
             now=now,
         )

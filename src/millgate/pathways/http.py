@@ -210,7 +210,7 @@ class Transport:
             turn.answered(asked.kind, answer.status, retry_after_s(answer.headers, self._now()))
             return answer
         except TryLater as error:
-            _tell(turn, error, over=time.monotonic() >= ends_at, callers_own=callers_own)
+            _tell(turn, asked.kind, error, over=time.monotonic() >= ends_at, callers_own=callers_own)
             raise
         finally:
             turn.end()
@@ -296,11 +296,11 @@ def upstream_id(headers: Mapping[str, str]) -> str | None:
     return None
 
 
-def _tell(turn: Turn, error: TryLater, *, over: bool, callers_own: bool) -> None:
+def _tell(turn: Turn, kind: str, error: TryLater, *, over: bool, callers_own: bool) -> None:
     """Tell the throttle and the breaker; a call that was cut off by its own caller's hurry says nothing of the source."""
     timed_out = error.code == "upstream_timeout"
     if not (timed_out and over and callers_own):
-        turn.failed(timed_out=timed_out)
+        turn.failed(timed_out=timed_out, kind=kind)
 
 
 def _translate(error: Exception, *, safe: bool, status: int | None) -> GatewayError:

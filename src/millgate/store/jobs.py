@@ -28,10 +28,11 @@ FINISHED_JOBS_KEPT_H = 72
 
 @dataclass(frozen=True, slots=True)
 class Retention:
-    """How long things are kept: replaced versions, the change feed and events; sessions after their end."""
+    """How long things are kept: replaced versions, the change feed and events; sessions after their end; what was asked of sources."""
 
     history: timedelta = timedelta(days=365)
     sessions: timedelta = timedelta(days=1)
+    hours: timedelta = timedelta(days=90)
 
 
 def new_app() -> App:
@@ -74,7 +75,7 @@ def _maintenance() -> Blueprint:
     @tasks.periodic(cron="*/5 * * * *")
     @tasks.task(name="prune", queueing_lock="prune", pass_context=True)
     async def prune(context: JobContext, timestamp: int) -> dict[str, int]:
-        """Delete sessions, idempotency keys, replaced versions and credentials, and old events."""
+        """Delete sessions, idempotency keys, replaced versions and credentials, old events, and old hours of sources."""
         return await prune_all(_store(context))
 
     @tasks.periodic(cron="* * * * *")
@@ -111,6 +112,7 @@ async def prune_all(store: Store) -> dict[str, int]:
         "record_versions": await store.records.prune(older_than=now - store.retention.history),
         "credentials": await store.tenants.prune_credentials(),
         "events": await store.events.prune(older_than=now - store.retention.history),
+        "source_hours": await store.budgets.prune(older_than=now - store.retention.hours),
     }
     log.info("pruned", **found)
     return found

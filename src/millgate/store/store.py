@@ -11,6 +11,7 @@ import structlog
 
 from millgate.errors import CallOperator, GatewayError
 from millgate.store.audit import Audit
+from millgate.store.budget import Budgets
 from millgate.store.clients import Clients
 from millgate.store.cluster import Cluster
 from millgate.store.database import Database
@@ -52,6 +53,7 @@ class Store:
         self.records = Records(database, vault)
         self.tenants = Tenants(database, vault, self.records, now)
         self.events = Events(database, now)
+        self.budgets = Budgets(database, now)
         self.snapshots = Snapshots(database, self.events, now)
         self.clients = Clients(database, now)
         self.sessions = Sessions(database, vault, now)

@@ -74,6 +74,7 @@ class Tenants:
     async def remove(self, name: str) -> bool:
         """Delete the tenant, all that is stored of it, and its keys, so that copies cannot be read either; the audit trail stays."""
         async with self._database.transaction() as connection:
+            await connection.execute(_SQL["forget_hours"], {"name": name})
             found = (await connection.execute(_SQL["remove"], {"name": name})).rowcount > 0
             await connection.execute(_SQL["forget_idempotency"], {"name": name})
             await connection.execute(_SQL["forget_events"], {"name": name})

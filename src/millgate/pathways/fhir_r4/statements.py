@@ -60,7 +60,8 @@ class Statements:
         if known.discovery is not None and self._now() < known.good_until:
             return known.discovery
         if known.fetching is None:
-            known.fetching = asyncio.create_task(self._discover(fhir_base))
+            with deadline.for_everybody():  # batch may have come first
+                known.fetching = asyncio.create_task(self._discover(fhir_base))
             known.fetching.add_done_callback(lambda task: _keep(known, task, self._now()))
         try:
             return await deadline.wait(known.fetching)
@@ -98,6 +99,9 @@ class Statements:
             _check_endpoint(discovery)
             await self._trust(fhir_base, origins_of(discovery))
         self._transport.guard.follow(fhir_base, (discovery.token_endpoint, discovery.revocation_endpoint, discovery.issuer))
+        if self._transport.sources is not None:
+            for endpoint in (discovery.token_endpoint, discovery.revocation_endpoint):
+                self._transport.sources.belongs(endpoint, fhir_base)
         return discovery
 
     async def _document(self, fhir_base: str, path: str, calls: list[Call]) -> bytes | None:

@@ -16,6 +16,12 @@ SELECT name, fhir_base, time_zone, created_at, private_address FROM tenant ORDER
 -- name: remove
 DELETE FROM tenant WHERE name = %(name)s;
 
+-- name: forget_hours
+-- Before the tenant goes; not what another tenant of the same base asked.
+DELETE FROM source_hour
+WHERE source IN (SELECT fhir_base FROM tenant WHERE name = %(name)s)
+    AND source NOT IN (SELECT fhir_base FROM tenant WHERE name <> %(name)s);
+
 -- name: forget_idempotency
 DELETE FROM idempotency WHERE tenant = %(name)s;
 
