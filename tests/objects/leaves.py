@@ -40,7 +40,7 @@ def _holders_of(sought: Any, node: Any) -> Iterator[tuple[Any, Any]]:
 
 
 def leaves(resource: dict[str, Any]) -> Iterator[Leaf]:
-    """All leaves of a resource of one of the ten types."""
+    """All leaves of a resource."""
     kind = resource["resourceType"]
     yield from _dict_leaves(resource, kind, (kind, "DomainResource"), frozenset(), kind)
 

@@ -1,4 +1,4 @@
-"""The elements of FHIR R4 4.0.1 that the ten resources can have, and resources with every one of them filled.
+"""The elements of FHIR R4 4.0.1 that the resources can have, and resources with every one of them filled.
 
 Each definition is `element:type`, with `*` behind the type of a list. Source: FHIR R4 resource and datatype pages.
 """
@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from decimal import Decimal
 from typing import Any
+
+from tests.objects import r4_chart
 
 PRIMITIVES: dict[str, Any] = {
     "string": "words",
@@ -54,7 +56,14 @@ _TYPES = {
     "Attachment": (
         "contentType:code language:code data:base64Binary url:url size:unsignedInt hash:base64Binary title:string creation:dateTime"
     ),
-    "Timing": "event:dateTime* code:CodeableConcept",
+    "Timing": "event:dateTime* repeat:Timing.repeat code:CodeableConcept",
+    "Timing.repeat": (
+        "boundsDuration:Duration boundsRange:Range boundsPeriod:Period count:positiveInt countMax:positiveInt duration:decimal "
+        "durationMax:decimal durationUnit:code frequency:positiveInt frequencyMax:positiveInt period:decimal periodMax:decimal "
+        "periodUnit:code dayOfWeek:code* timeOfDay:time* when:code* offset:unsignedInt"
+    ),
+    "Age": "value:decimal comparator:code unit:string system:uri code:code",
+    "Duration": "value:decimal comparator:code unit:string system:uri code:code",
     "Patient": (
         "identifier:Identifier* active:boolean name:HumanName* telecom:ContactPoint* gender:code birthDate:date "
         "deceasedBoolean:boolean deceasedDateTime:dateTime address:Address* maritalStatus:CodeableConcept "
@@ -145,6 +154,7 @@ _TYPES = {
         "address:Address* partOf:Reference contact:Organization.contact* endpoint:Reference*"
     ),
     "Organization.contact": "purpose:CodeableConcept name:HumanName telecom:ContactPoint* address:Address",
+    **r4_chart.TYPES,
 }
 
 
@@ -166,22 +176,16 @@ RESOURCES = (
     "Practitioner",
     "Location",
     "Organization",
+    *r4_chart.RESOURCES,
 )
 
-# Of these only one may be there at a time.
-_CHOICES = {
-    "deceasedBoolean": "deceased",
-    "deceasedDateTime": "deceased",
-    "multipleBirthBoolean": "multipleBirth",
-    "multipleBirthInteger": "multipleBirth",
-    "authorReference": "author",
-    "authorString": "author",
-    "effectiveDateTime": "effective",
-    "effectivePeriod": "effective",
-    "effectiveTiming": "effective",
-    "effectiveInstant": "effective",
-    **{element: "value" for element in DEFINITIONS["Observation"] if element.startswith("value")},
-}
+
+# Of `authorReference` and `authorString`, or `onsetAge` and `onsetString`, only one may be there at a time: choice and its types.
+def _choice_of(element: str, definition: dict[str, tuple[str, bool]]) -> str | None:
+    kind = definition[element][0]
+    suffix = kind[0].upper() + kind[1:]
+    return element.removesuffix(suffix) if element.endswith(suffix) else None
+
 
 # What a reference has to point to, where that matters.
 _TARGETS = {
@@ -195,39 +199,37 @@ _TARGETS = {
     "DiagnosticReport.subject": "Patient",
     "DiagnosticReport.encounter": "Encounter",
     "DiagnosticReport.result": "Observation",
+    **r4_chart.TARGETS,
 }
 
 # Codes that say how the rest is to be read.
-_CODES = {"Patient.link.type": "replaced-by", "Patient.contact.telecom.system": "phone"}
+_CODES = {"Patient.link.type": "replaced-by", "Patient.contact.telecom.system": "phone", **r4_chart.CODES}
 
 
 def every_element(resource_type: str) -> list[dict[str, Any]]:
     """Resources of the type that between them have every element of R4, each with one extension that nobody knows."""
     definition = DEFINITIONS["DomainResource"] | DEFINITIONS[resource_type]
-    rounds = max(_variants(name) for name in definition)
-    return [{"resourceType": resource_type, **_filled(definition, resource_type, turn, 0)} for turn in range(max(rounds, 3))]
+    own = [DEFINITIONS[name] for name in DEFINITIONS if name == resource_type or name.startswith(resource_type + ".")]
+    rounds = max(3, *(len(_variants(element, each)) for each in own for element in each))
+    return [{"resourceType": resource_type, **_filled(definition, resource_type, turn, 0)} for turn in range(rounds)]
 
 
-def _variants(element: str) -> int:
-    return list(_CHOICES.values()).count(_CHOICES[element]) if element in _CHOICES else 1
+def _variants(element: str, definition: dict[str, tuple[str, bool]]) -> list[str]:
+    """The elements of which only one may be there at a time, this one among them."""
+    choice = _choice_of(element, definition)
+    return [other for other in definition if choice is not None and _choice_of(other, definition) == choice] or [element]
 
 
 def _filled(definition: dict[str, tuple[str, bool]], path: str, turn: int, depth: int) -> dict[str, Any]:
     filled: dict[str, Any] = {}
     for element, (kind, many) in definition.items():
-        if element in _CHOICES and not _chosen(element, definition, turn):
-            continue
-        if kind == "Resource":
+        variants = _variants(element, definition)
+        if kind == "Resource" or variants[turn % len(variants)] != element:
             continue
         value = _value(kind, f"{path}.{element}", turn, depth)
         if value is not None:
             filled[element] = [value] if many else value
     return filled
-
-
-def _chosen(element: str, definition: dict[str, tuple[str, bool]], turn: int) -> bool:
-    variants = [other for other in definition if _CHOICES.get(other) == _CHOICES[element]]
-    return variants[turn % len(variants)] == element
 
 
 def _value(kind: str, path: str, turn: int, depth: int) -> Any:

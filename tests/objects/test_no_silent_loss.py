@@ -25,6 +25,7 @@ from tests.objects.r4 import RESOURCES, every_element
 
 TABLE = REPOSITORY / "docs" / "reference" / "kept-only-in-fhir.csv"
 EXAMPLES = Path(__file__).parent / "examples"
+UNPUBLISHED: set[str] = set()  # types that no published sample has
 CONTEXT = Context(tenant="general", pathway="fhir-r4", time_zone="America/Chicago")
 
 
@@ -132,5 +133,5 @@ def test_published_resources_reach_fields_or_have_reasons(corpus: Path) -> None:
     for name, resource in _published(corpus):
         seen[resource["resourceType"]] += 1
         missing |= {(name, path) for path in unexplained(resource)}
-    assert seen.keys() == set(RESOURCES), "the folder of samples holds resources of all ten types"
+    assert set(RESOURCES) - seen.keys() == UNPUBLISHED, "the folder of samples holds resources of all other types"
     assert json.dumps(sorted(missing), indent=1) == "[]"

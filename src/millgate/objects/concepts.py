@@ -7,6 +7,7 @@ from typing import Any
 
 from millgate.canonical.absent import SYSTEM as DATA_ABSENT_REASON
 from millgate.canonical.absent import coding_reason, extension_reason
+from millgate.canonical.extensions import extensions_of
 from millgate.objects.notes import Notes
 from millgate.objects.primitives import flag, members, text
 from millgate.objects.shared import Code, Coding
@@ -109,6 +110,13 @@ def first_concept(source: dict[str, Any], key: str, field: str, notes: Notes, or
     if len(elements) > 1:
         notes.warn("more_than_one", field, f"The source has {len(elements)}; the first is shown.")
     return concept(elements[0], field, notes, order) if elements else None
+
+
+def extension_concepts(source: dict[str, Any], url: str, field: str, notes: Notes) -> tuple[Code, ...]:
+    """The CodeableConcepts in an element's extensions of this URL, in source order."""
+    if "extension" not in source:
+        return ()
+    return concepts_of([each.get("valueCodeableConcept") for each in extensions_of(source, url)], field, notes)
 
 
 def coding_as_code(element: Any, field: str, notes: Notes) -> Code | None:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Annotated, Any
 
 import msgspec
 
 from millgate.canonical.exchange import Resource
-from millgate.canonical.extensions import PERFORMER_FUNCTION, extensions_of
+from millgate.canonical.extensions import PERFORMER_FUNCTION
+from millgate.objects.choices import choice, kinds
 from millgate.objects.common import common_fields, opened, source_status
-from millgate.objects.concepts import concept, concept_of, concepts, concepts_of
+from millgate.objects.concepts import concept_of, concepts, extension_concepts
 from millgate.objects.declaration import (
     CATEGORY,
     CODE,
@@ -24,23 +24,10 @@ from millgate.objects.declaration import (
     Declaration,
     about,
 )
-from millgate.objects.elements import (
-    attachment,
-    listed,
-    note,
-    period,
-    quantity,
-    range_,
-    ratio,
-    reference,
-    reference_id_of,
-    sampled_data,
-    single,
-)
+from millgate.objects.elements import listed, note, period, quantity, range_, reference, reference_id_of, single
 from millgate.objects.notes import Notes
-from millgate.objects.primitives import clock_time, flag, moment, text, whole
+from millgate.objects.primitives import moment, text
 from millgate.objects.shared import (
-    Attachment,
     Code,
     Note,
     Object,
@@ -161,100 +148,25 @@ def effective_at(resource: Resource, notes: Notes) -> str | None:
     return moment(resource, key, "effective_at", notes)
 
 
-def _quantity(source: dict[str, Any], key: str, field: str, notes: Notes) -> ObservationValue | None:
-    found = single(source, key, f"{field}.quantity", notes, quantity)
-    return ObservationValue(kind="quantity", quantity=found) if found is not None else None
-
-
-def _code(source: dict[str, Any], key: str, field: str, notes: Notes) -> ObservationValue | None:
-    found = concept(source[key], f"{field}.code", notes)
-    return ObservationValue(kind="code", code=found) if found is not None else None
-
-
-def _text(source: dict[str, Any], key: str, field: str, notes: Notes) -> ObservationValue | None:
-    found = text(source, key, field, notes)
-    return ObservationValue(kind="text", text=found) if found is not None else None
-
-
-def _boolean(source: dict[str, Any], key: str, field: str, notes: Notes) -> ObservationValue | None:
-    found = flag(source, key, field, notes)
-    return ObservationValue(kind="boolean", boolean=found) if found is not None else None
-
-
-def _integer(source: dict[str, Any], key: str, field: str, notes: Notes) -> ObservationValue | None:
-    found = whole(source, key, field, notes)
-    return ObservationValue(kind="integer", integer=found) if found is not None else None
-
-
-def _range(source: dict[str, Any], key: str, field: str, notes: Notes) -> ObservationValue | None:
-    found = single(source, key, f"{field}.range", notes, range_)
-    return ObservationValue(kind="range", range=found) if found is not None else None
-
-
-def _ratio(source: dict[str, Any], key: str, field: str, notes: Notes) -> ObservationValue | None:
-    found = single(source, key, f"{field}.ratio", notes, ratio)
-    return ObservationValue(kind="ratio", ratio=found) if found is not None else None
-
-
-def _sampled_data(source: dict[str, Any], key: str, field: str, notes: Notes) -> ObservationValue | None:
-    found = single(source, key, f"{field}.sampled_data", notes, sampled_data)
-    return ObservationValue(kind="sampled_data", sampled_data=found) if found is not None else None
-
-
-def _time(source: dict[str, Any], key: str, field: str, notes: Notes) -> ObservationValue | None:
-    found = clock_time(source, key, field, notes)
-    return ObservationValue(kind="time", time=found) if found is not None else None
-
-
-def _instant(source: dict[str, Any], key: str, field: str, notes: Notes) -> ObservationValue | None:
-    found = moment(source, key, field, notes)
-    return ObservationValue(kind="instant", instant=found) if found is not None else None
-
-
-def _period(source: dict[str, Any], key: str, field: str, notes: Notes) -> ObservationValue | None:
-    found = single(source, key, f"{field}.period", notes, period)
-    return ObservationValue(kind="period", period=found) if found is not None else None
-
-
-def _attachment(source: dict[str, Any], key: str, field: str, notes: Notes) -> ObservationValue | None:
-    found = single(source, key, f"{field}.attachment", notes, attachment)
-    return ObservationValue(kind="attachment", attachment=found) if found not in (None, Attachment()) else None
-
-
-_VALUE_KINDS: dict[str, Callable[[dict[str, Any], str, str, Notes], ObservationValue | None]] = {
-    "valueQuantity": _quantity,
-    "valueCodeableConcept": _code,
-    "valueString": _text,
-    "valueBoolean": _boolean,
-    "valueInteger": _integer,
-    "valueRange": _range,
-    "valueRatio": _ratio,
-    "valueSampledData": _sampled_data,
-    "valueTime": _time,
-    "valueDateTime": _instant,
-    "valuePeriod": _period,
-    "valueAttachment": _attachment,
-}
+_VALUE_KINDS = kinds(
+    Quantity="quantity",
+    CodeableConcept="code",
+    String="text",
+    Boolean="boolean",
+    Integer="integer",
+    Range="range",
+    Ratio="ratio",
+    SampledData="sampled_data",
+    Time="time",
+    DateTime="instant",
+    Period="period",
+    Attachment="attachment",
+)
 
 
 def observation_value(source: dict[str, Any], field: str, notes: Notes) -> ObservationValue | None:
-    """The value[x] of an observation or a component; a second one, or one of a kind that FHIR does not have here, is warned of."""
-    keys = [key for key in source if key.startswith(("value", "_value")) and source[key] is not None]
-    if not keys:
-        return None
-    found: ObservationValue | None = None
-    for key in keys:
-        read = _VALUE_KINDS.get(key.removeprefix("_"))
-        if read is None:
-            notes.unexpected(field, "one of the value types of an observation")
-        elif key[0] == "_":
-            if key[1:] not in source:
-                notes.missing(source, key[1:], field)
-        elif found is not None:
-            notes.warn("more_than_one", field, "The source has more than one value; the first is shown.")
-        else:
-            found = read(source, key, field, notes)
-    return found
+    """The value[x] of an observation or a component."""
+    return choice(source, "value", field, notes, ObservationValue, _VALUE_KINDS)
 
 
 def _reference_range(element: dict[str, Any], field: str, notes: Notes) -> ReferenceRange | None:
@@ -288,17 +200,12 @@ def _component(element: dict[str, Any], field: str, notes: Notes) -> Component |
 
 def _performer(element: dict[str, Any], field: str, notes: Notes) -> Performer | None:
     found = reference(element, field, notes)
-    functions = _functions(element, field, notes) if "extension" in element else ()
+    functions = extension_concepts(element, PERFORMER_FUNCTION, field + ".functions", notes)
     if found is None and not functions:
         return None
     if found is None:
         return Performer(functions=functions)
     return Performer(object=found.object, id=found.id, display=found.display, functions=functions)
-
-
-def _functions(element: dict[str, Any], field: str, notes: Notes) -> tuple[Code, ...]:
-    stated = [extension.get("valueCodeableConcept") for extension in extensions_of(element, PERFORMER_FUNCTION)]
-    return concepts_of(stated, field + ".functions", notes)
 
 
 DECLARATION = Declaration(

@@ -96,6 +96,12 @@ def moment(source: dict[str, Any], key: str, field: str, notes: Notes) -> str | 
     return localized
 
 
+def moments(source: dict[str, Any], key: str, field: str, notes: Notes) -> tuple[str, ...]:
+    """The dates and dateTimes of a list, in order; each is read as `moment` reads one."""
+    read = (moment({"value": value}, "value", field, notes) for value in texts(source, key, field, notes))
+    return tuple(value for value in read if value is not None)
+
+
 def clock_time(source: dict[str, Any], key: str, field: str, notes: Notes) -> str | None:
     """The time of day."""
     value = text(source, key, field, notes)

@@ -171,6 +171,44 @@ class SampledData(Shared, frozen=True, kw_only=True):
     data: Annotated[str | None, about("SampledData.data", "Decimals with spaces between, or E, U, L.")] = None
 
 
+class Timing(Shared, frozen=True, kw_only=True):
+    """When something is to happen, once or again and again."""
+
+    code: Annotated[Code | None, about("Timing.code", "The whole timing as a concept, such as BID.")] = None
+    events: Annotated[tuple[str, ...], about("Timing.event", "The moments at which it happens.")] = ()
+    bounds_period: Annotated[Period | None, about("Timing.repeat.boundsPeriod", "From when to when it goes on.")] = None
+    bounds_duration: Annotated[Quantity | None, about("Timing.repeat.boundsDuration", "How long it goes on.")] = None
+    bounds_range: Annotated[Range | None, about("Timing.repeat.boundsRange", "How long it goes on, at least and at most.")] = None
+    count: Annotated[int | None, about("Timing.repeat.count", "How many times in all.")] = None
+    count_max: Annotated[int | None, about("Timing.repeat.countMax", "How many times at most.")] = None
+    duration: Annotated[Decimal | None, about("Timing.repeat.duration", "How long it takes each time, in `duration_unit`.")] = (
+        None
+    )
+    duration_max: Annotated[Decimal | None, about("Timing.repeat.durationMax", "How long at most, in `duration_unit`.")] = None
+    duration_unit: Annotated[str | None, about("Timing.repeat.durationUnit", "s, min, h, d, wk, mo or a (UCUM).")] = None
+    frequency: Annotated[int | None, about("Timing.repeat.frequency", "How many times in each `period`.")] = None
+    frequency_max: Annotated[int | None, about("Timing.repeat.frequencyMax", "How many times at most in each `period`.")] = None
+    period: Annotated[Decimal | None, about("Timing.repeat.period", "What `frequency` counts in, in `period_unit`.")] = None
+    period_max: Annotated[Decimal | None, about("Timing.repeat.periodMax", "The longest period, in `period_unit`.")] = None
+    period_unit: Annotated[str | None, about("Timing.repeat.periodUnit", "s, min, h, d, wk, mo or a (UCUM).")] = None
+    days_of_week: Annotated[tuple[str, ...], about("Timing.repeat.dayOfWeek", "On which days: mon, tue, …")] = ()
+    times_of_day: Annotated[tuple[str, ...], about("Timing.repeat.timeOfDay", "At what times of those days.")] = ()
+    when: Annotated[tuple[str, ...], about("Timing.repeat.when", "Around what event of the day: AC (before meals), HS, …")] = ()
+    offset: Annotated[int | None, about("Timing.repeat.offset", "How far from that event.", "min")] = None
+
+
+class When(Shared, frozen=True, kw_only=True):
+    """When something was, in whichever way the source says it; exactly the field that `kind` names is there."""
+
+    kind: Annotated[Literal["instant", "age", "period", "range", "text"], about("[x]", "Which of the next five fields is there.")]
+    instant: Annotated[str | None, about("[x]DateTime | [x]Date", "A date or moment, at its precision.")] = None
+    age: Annotated[Quantity | None, about("[x]Age", "The age at that time.")] = None
+    period: Annotated[Period | None, about("[x]Period", "A stretch of time.")] = None
+    range: Annotated[Range | None, about("[x]Range", "The age at that time, at least and at most.")] = None
+    text: Annotated[str | None, about("[x]String", "In words.")] = None
+    precision: Annotated[Code | None, about("[x].extension(precision)", "How precise it is meant: about, before, age, …")] = None
+
+
 ValueKind = Literal[
     "quantity",
     "code",
