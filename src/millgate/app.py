@@ -8,12 +8,15 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
+from millgate.errors import CODES, GatewayError
 from millgate.flow.authenticate import Authenticator
 from millgate.flow.bookkeeping import Bookkeeper
 from millgate.flow.cursor import Cursors
+from millgate.flow.event_feed import EventFeed
 from millgate.flow.published import PublishedKeys
 from millgate.flow.read import Reader
 from millgate.flow.record import Recorder
@@ -70,6 +73,7 @@ class App:
     sign_in: SignInFlow
     sources: Sources
     bookkeeper: Bookkeeper
+    feed: EventFeed
     address: Address
     now: Callable[[], datetime]
     # Doors whose callers may be gone, and whose audit rows are still to be written: closing waits for them.
@@ -88,32 +92,15 @@ class App:
                 retention=Retention(history=timedelta(days=settings.keep_history_days)),
             )
             closing.push_async_callback(store.close)
-            sources = Sources(now=now, jitter=DICE.uniform, most_at_once=settings.max_upstream_connections)
-            bookkeeper = Bookkeeper(sources, store.budgets, uuid.uuid4())
-            await bookkeeper.start()
-            closing.push_async_callback(bookkeeper.close)
-            transport = Transport(
-                Limits(
-                    read_s=settings.request_seconds,
-                    total_s=settings.request_seconds,
-                    connections_per_host=settings.max_upstream_connections,
-                ),
-                now=now,
-                sources=sources,
-                guard=Guard(store.tenants.allows_private),
-            )
-            closing.push_async_callback(transport.aclose)
-            credentials = Credentials(now, Rejections(store.events, now))
-            tokens = TokenBook(transport, now, credentials)
-            closing.push_async_callback(tokens.aclose)
-            people = UserTokens(transport, store.grants, now=now, credentials=credentials)
-            recorder = Recorder(store.records)
-            recorder.start()
-            closing.push_async_callback(recorder.close)
-            pathway = FhirR4(transport, Tokens(tokens, people), now)
-            desk = SignInDesk(transport, now, credentials)
-            app = cls._joined(settings, store, pathway, recorder, people, desk, sources, bookkeeper, now)
-            people.tell_narrowed(app.sign_in.narrowed)
+            parts = _Parts(settings, store, now)
+            await parts.bookkeeper.start()
+            closing.push_async_callback(parts.bookkeeper.close)
+            closing.push_async_callback(parts.transport.aclose)
+            closing.push_async_callback(parts.tokens.aclose)
+            parts.recorder.start()
+            closing.push_async_callback(parts.recorder.close)
+            parts.people.tell_narrowed(parts.sign_in.narrowed)
+            app = parts.app
             closing.push_async_callback(app.writer.close)
             closing.push_async_callback(app.leave)
             yield app
@@ -123,79 +110,6 @@ class App:
         while self.at_the_door:
             await asyncio.gather(*self.at_the_door, return_exceptions=True)
 
-    @classmethod
-    def _joined(
-        cls,
-        settings: Settings,
-        store: Store,
-        pathway: FhirR4,
-        recorder: Recorder,
-        people: UserTokens,
-        desk: SignInDesk,
-        sources: Sources,
-        bookkeeper: Bookkeeper,
-        now: Callable[[], datetime],
-    ) -> App:
-        address = Address(settings.public_url or f"http://{settings.host}:{settings.port}")
-        authenticator = Authenticator(
-            clients=store.clients,
-            sessions=store.sessions,
-            tenants=store.tenants,
-            pathway=pathway,
-            now=now,
-            new_id=_new_session_id,
-            session_seconds=settings.session_seconds,
-        )
-        sign_in = SignInFlow(
-            authenticator=authenticator,
-            pathway=pathway,
-            desk=desk,
-            sign_ins=store.sign_ins,
-            grants=store.grants,
-            sessions=store.sessions,
-            directory=_Directory(store),
-            now=now,
-            new_id=_new_session_id,
-            session_seconds=settings.session_seconds,
-            public_url=lambda: address.url,
-            forget=people.forget,
-        )
-        bookable = BookableTypes(store.tenants)
-        reader = Reader(
-            authenticator=authenticator,
-            pathway=pathway,
-            recorder=recorder,
-            bookable=bookable,
-            cursors=Cursors(store.vault.subkey("cursor/encrypt") + store.vault.subkey("cursor/authenticate")),
-            shelf=Shelf(settings.cache_bytes),
-            now=now,
-        )
-        writer = Writer(
-            authenticator=authenticator,
-            pathway=pathway,
-            recorder=recorder,
-            reader=reader,
-            bookable=bookable,
-            keys=store.idempotency,
-            now=now,
-        )
-        return cls(
-            settings=settings,
-            store=store,
-            pathway=pathway,
-            authenticator=authenticator,
-            bookable=bookable,
-            recorder=recorder,
-            reader=reader,
-            writer=writer,
-            published=PublishedKeys(store.tenants),
-            sign_in=sign_in,
-            sources=sources,
-            bookkeeper=bookkeeper,
-            address=address,
-            now=now,
-        )
-
     async def operate(
         self, action: str, object_name: str, work: Callable[[], Awaitable[Result]], *, tenant: str | None = None
     ) -> Result:
@@ -204,7 +118,7 @@ class App:
         try:
             return await work()
         except BaseException as error:
-            status, code = 500, getattr(error, "code", "internal_error")
+            status, code = _told_of(error)
             raise
         finally:
             await self.store.audit.append(
@@ -219,6 +133,141 @@ class App:
                     code=code,
                 )
             )
+
+
+def _told_of(error: BaseException) -> tuple[int, str]:
+    """Status and code of an error in the audit chain, as an answer over HTTP would have them."""
+    if isinstance(error, GatewayError):
+        return error.meaning.status, error.code
+    if isinstance(error, Exception):
+        return CODES["internal_error"].status, "internal_error"
+    return 499, "caller_gone"  # the command was interrupted
+
+
+class _Parts:
+    """The parts of one App, each made once, of those that it needs."""
+
+    def __init__(self, settings: Settings, store: Store, now: Callable[[], datetime]) -> None:
+        self.settings = settings
+        self.store = store
+        self.now = now
+        self.address = Address(settings.public_url or f"http://{settings.host}:{settings.port}")
+
+    @cached_property
+    def sources(self) -> Sources:
+        return Sources(now=self.now, jitter=DICE.uniform, most_at_once=self.settings.max_upstream_connections)
+
+    @cached_property
+    def bookkeeper(self) -> Bookkeeper:
+        return Bookkeeper(self.sources, self.store.budgets, uuid.uuid4())
+
+    @cached_property
+    def transport(self) -> Transport:
+        limits = Limits(
+            read_s=self.settings.request_seconds,
+            total_s=self.settings.request_seconds,
+            connections_per_host=self.settings.max_upstream_connections,
+        )
+        return Transport(limits, now=self.now, sources=self.sources, guard=Guard(self.store.tenants.allows_private))
+
+    @cached_property
+    def credentials(self) -> Credentials:
+        return Credentials(self.now, Rejections(self.store.events, self.now))
+
+    @cached_property
+    def tokens(self) -> TokenBook:
+        return TokenBook(self.transport, self.now, self.credentials)
+
+    @cached_property
+    def people(self) -> UserTokens:
+        return UserTokens(self.transport, self.store.grants, now=self.now, credentials=self.credentials)
+
+    @cached_property
+    def pathway(self) -> FhirR4:
+        return FhirR4(self.transport, Tokens(self.tokens, self.people), self.now)
+
+    @cached_property
+    def recorder(self) -> Recorder:
+        return Recorder(self.store.records)
+
+    @cached_property
+    def authenticator(self) -> Authenticator:
+        return Authenticator(
+            clients=self.store.clients,
+            sessions=self.store.sessions,
+            tenants=self.store.tenants,
+            pathway=self.pathway,
+            now=self.now,
+            new_id=_new_session_id,
+            session_seconds=self.settings.session_seconds,
+        )
+
+    @cached_property
+    def sign_in(self) -> SignInFlow:
+        return SignInFlow(
+            authenticator=self.authenticator,
+            pathway=self.pathway,
+            desk=SignInDesk(self.transport, self.now, self.credentials),
+            sign_ins=self.store.sign_ins,
+            grants=self.store.grants,
+            sessions=self.store.sessions,
+            directory=_Directory(self.store),
+            now=self.now,
+            new_id=_new_session_id,
+            session_seconds=self.settings.session_seconds,
+            public_url=lambda: self.address.url,
+            forget=self.people.forget,
+        )
+
+    @cached_property
+    def bookable(self) -> BookableTypes:
+        return BookableTypes(self.store.tenants)
+
+    @cached_property
+    def reader(self) -> Reader:
+        vault = self.store.vault
+        return Reader(
+            authenticator=self.authenticator,
+            pathway=self.pathway,
+            recorder=self.recorder,
+            bookable=self.bookable,
+            cursors=Cursors(vault.subkey("cursor/encrypt") + vault.subkey("cursor/authenticate")),
+            shelf=Shelf(self.settings.cache_bytes),
+            now=self.now,
+        )
+
+    @cached_property
+    def writer(self) -> Writer:
+        return Writer(
+            authenticator=self.authenticator,
+            pathway=self.pathway,
+            recorder=self.recorder,
+            reader=self.reader,
+            bookable=self.bookable,
+            keys=self.store.idempotency,
+            now=self.now,
+        )
+
+    @cached_property
+    def app(self) -> App:
+        """All that surfaces use."""
+        return App(
+            settings=self.settings,
+            store=self.store,
+            pathway=self.pathway,
+            authenticator=self.authenticator,
+            bookable=self.bookable,
+            recorder=self.recorder,
+            reader=self.reader,
+            writer=self.writer,
+            published=PublishedKeys(self.store.tenants),
+            sign_in=self.sign_in,
+            sources=self.sources,
+            bookkeeper=self.bookkeeper,
+            feed=EventFeed(self.store.events, self.store.vault.subkey("events/place")),
+            address=self.address,
+            now=self.now,
+        )
 
 
 def _new_session_id() -> str:

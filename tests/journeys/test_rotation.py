@@ -110,7 +110,7 @@ async def revoke(ward: Stack, client: str) -> None:
 async def events(ward: Stack, tenant: str) -> list[Mapping[str, Any]]:
     """The data of the refusals that were told of a tenant."""
     async with App.opened(read_settings({}, environment=dict(ward.environment))) as app:
-        found = await app.store.events.list(tenant=tenant)
+        found = await app.store.events.list(tenants=[tenant])
     return [one.data for one in found if one.type == "tenant.credential_rejected"]
 
 
