@@ -144,9 +144,10 @@ async def test_a_search_is_encoded_and_a_next_link_followed_as_given(door: Door)
     door.on("Patient", reply(200, searchset({"resourceType": "Patient", "id": "1"}, next_link=link)), reply(200, searchset()))
     page = await door.pathway.search(door.connection, Query("Patient", {"family": ("Smith & Søn",)}, 20))
     assert door.served.requests[-1].path_qs == f"{BASE}/Patient?family=Smith%20%26%20S%C3%B8n&_count=20"
-    assert page.next_link == link
+    assert page.next_link is not None
+    assert page.next_link.partition("#")[0] == link
     assert [call.resource_type for call in page.calls] == ["token", "Patient"]
-    last = await door.pathway.follow(door.connection, "Patient", link)
+    last = await door.pathway.follow(door.connection, "Patient", page.next_link)
     assert door.served.requests[-1].path_qs == f"{BASE}/Patient?family=Smith&-pageContext=a%2Bb%3D&-pageDirection=NEXT"
     assert (last.next_link, last.resources, last.fetched_at) == (None, [], NOW)
     assert door.served.requests[-1].headers["Accept"] == "application/fhir+json"

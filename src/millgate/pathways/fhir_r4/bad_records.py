@@ -1,19 +1,16 @@
-"""A page that the source cannot build because of one stored record (500 `fatal`/`required`): the record is isolated, the rest is read.
+"""A search that one stored record fails (500 `fatal`/`required`): the record is isolated, all others are read.
 
-What helps and what does not follows from how Millennium pages. A page that fails brings no `next` link, page tokens are opaque and fixed to
-the page size of their search, so neither smaller pages alone nor a link of one's own making come past the bad record:
+A page that fails brings no `next` link, and page tokens are opaque, so nothing gets past the bad record by paging, in smaller pages
+neither. What does is the search itself, divided (`divisions.py`): parts that fail are halved, down to one id, or to the second (the day)
+in which the bad record lies; all others are delivered at once, in the source's order. Within that last part, what comes before the bad
+record is read one by one, and what comes after it by its codes, statuses or places, as far as they are known. So:
 
-1. The search is begun again as it was and walked to the page that fails, so that it is known what was delivered before.
-2. From there it is searched anew in smaller pages (10, then 1), which gives every record before the bad one, in order.
-3. Observation and DiagnosticReport come newest first and can be searched within dates. So from the last good record on, windows of time are
-   searched, each four times as long as the one before, until one fails; that one is halved, the newer half first, down to the second in
-   which the bad record lies. What the windows that do not fail hold is delivered: also where social history, all of it on page one, is
-   what fails the page.
-4. Other records of that very second are looked for by code: the codes known from the records around, in groups that are halved.
-5. What follows is the same search up to that second: its address is the next link.
+- No record is lost unsaid: whatever may be missing lies in a part that the warning names.
+- None comes twice: those that earlier pages showed are found out by walking to the failing page again, and left out.
+- Where the source offers nothing to divide by, the error stays, and says where the record lies.
 
-Encounters (found by overlapping a period, so that a later lower bound brings earlier ones again), appointments, slots, and everything
-without a date cannot be read past the bad record without losing or doubling others. There the error stays, and says which it is.
+A record whose own time is long (an encounter of weeks, where the search asks for dates) fails every window that it touches: from
+`MOST_OPEN` failing parts on, nothing is halved any more, and the warning names what is left.
 Source: Millennium fact sheet §3.2, §4.1, §4.4.
 """
 
@@ -21,32 +18,25 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from typing import Any, Final
-from urllib.parse import parse_qsl, quote, urlencode, urlsplit
+from datetime import UTC, datetime
+from typing import Final
 
 from millgate.canonical.exchange import Resource
-from millgate.pathways.fhir_r4.encode.search_values import utc
-from millgate.pathways.fhir_r4.wire import Searchset, instant_of
+from millgate.pathways.fhir_r4.divisions import Division, Ids, Part, Window, division_of
+from millgate.pathways.fhir_r4.encode.search_table import search_rules
+from millgate.pathways.fhir_r4.links import Parameters, encoded, is_first
+from millgate.pathways.fhir_r4.telling_apart import tellers_of
+from millgate.pathways.fhir_r4.wire import Searchset, moment_of
 
 # Fetches one address; None if a bad record failed it.
 Fetch = Callable[[str], Awaitable[Searchset | None]]
-Parameters = list[tuple[str, str]]
 
-NEWEST_FIRST: Final = frozenset({"Observation", "DiagnosticReport"})
-SIZES: Final = (10, 1)
-WINDOW_SIZE: Final = 100
-KINDS: Final = ("vital-signs", "laboratory", "social-history")
-FIRST_WINDOW: Final = timedelta(minutes=1)
-MOST_CALLS: Final = 150
-MOST_CODES: Final = 120
-BEGINNING: Final = datetime(1900, 1, 1, tzinfo=UTC)
-END: Final = datetime(2100, 1, 1, tzinfo=UTC)
-SECOND: Final = timedelta(seconds=1)
-LONGEST_WINDOW: Final = timedelta(days=3650)
-LOWER: Final = frozenset({"ge", "gt"})
-UPPER: Final = frozenset({"le", "lt"})
-OF_PAGING: Final = frozenset({"-pageContext", "-pageDirection", "pageContext", "direction"})
+LARGE: Final = 100  # of a page, where the source names no maximum
+MOST_CALLS: Final = 250
+MOST_OPEN: Final = 8
+CAUSE: Final = "the source cannot build it, since it lacks an element that the source itself requires"
+NEWEST_FIRST: Final = frozenset({"Observation", "DiagnosticReport", "DocumentReference"})
+ENDLESS: Final = datetime.max.replace(tzinfo=UTC)
 
 
 class TooMany(Exception):
@@ -55,171 +45,154 @@ class TooMany(Exception):
 
 @dataclass(slots=True)
 class Rest:
-    """What a page holds apart from the bad record, and where it goes on. `position`: how many of the page come before it."""
+    """What a search holds apart from its bad records. `gaps`: the parts in which they, and what they hide, lie.
+
+    `undated`: records without the date that was searched by may be missing; `hidden`: a bad one shows in no part, but is there.
+    `passed`: whether there is anything to show; else `position` is how many records come before the bad one, where that is known.
+    """
 
     resources: list[Resource] = field(default_factory=list)
     included: list[Resource] = field(default_factory=list)
     next_link: str | None = None
-    position: int = 0
-    second: datetime | None = None  # in which the bad record lies
-    passed: bool = False  # whether the bad record was passed, or was not there any more
+    gaps: list[Part] = field(default_factory=list)
+    undated: bool = False
+    hidden: bool = False
+    passed: bool = False
+    position: int | None = None
 
 
 class Isolation:
-    """One page's bad record. `size` is how many records the page should hold."""
+    """The bad records of one search, met on the page behind `link`."""
 
-    def __init__(self, fetch: Fetch, address: str, link: str) -> None:
+    def __init__(self, fetch: Fetch, address: str, link: str, search: Parameters) -> None:
         self._fetch = fetch
         self._address = address
         self._link = link
         self._resource_type = address.rsplit("/", 1)[-1]
-        self._search = [(n, v) for n, v in parse_qsl(urlsplit(link).query, keep_blank_values=True) if n not in OF_PAGING]
+        self._search = search
         self._calls = 0
         self._seen: set[str] = set()
         self._around: list[Resource] = []
-        self._anchor: datetime | None = None
         self.rest = Rest()
 
     async def run(self) -> Rest:
-        """The rest of the page; `passed` is False where the bad record could not be passed, or where it is not there any more."""
-        names = {name for name, _ in self._search}
-        if "_count" not in names or "_id" in names:
-            return self.rest
+        """What there is to show, `passed` if anything is."""
         try:
-            return await self._isolate()
+            await self._isolate()
         except TooMany:
-            self.rest.passed = False
-            return self.rest
-
-    async def _isolate(self) -> Rest:
-        first = {name for name, _ in parse_qsl(urlsplit(self._link).query)}.isdisjoint(OF_PAGING)
-        if not first:
-            before, failed = await self._walk(self._to(self._search), None)
-            if not failed:
-                return self.rest  # another page than then: begin again
-            self._remember(before)
-        for size in SIZES:
-            if size < self._size:
-                found, failed = await self._walk(self._to(self._from_here(size)), self._size)
-                fresh = [one for one in found if one["id"] not in self._seen]
-                self._remember(fresh)
-                self.rest.resources += fresh
-                if not failed:
-                    self.rest.passed = True
-                    return self.rest
-        self.rest.position = len(self.rest.resources)
-        if self._resource_type in NEWEST_FIRST and "_lastUpdated" not in {name for name, _ in self._search}:
-            await self._pass_by_date()
+            return Rest()
+        self.rest.resources = _in_order(self._resource_type, self.rest.resources)
+        self.rest.included = list({(one["resourceType"], one["id"]): one for one in self.rest.included}.values())
         return self.rest
 
-    async def _pass_by_date(self) -> None:
-        """Find the second of the bad record, what else lies in it, and where to go on."""
-        low, high = self._bounds()
-        second = await self._second_of_bad(low, min(high, _floor(self._anchor) + SECOND) if self._anchor is not None else high)
-        if second is None:
+    async def _isolate(self) -> None:
+        if not is_first(self._link):
+            before, failed = await self._walk(self._search)
+            self._remember(before)
+            self.rest.included.clear()
+            if not failed:
+                await self._once_more()
+                return
+        division = division_of(self._resource_type, self._search)
+        if division is None:
+            found, _ = await self._walk(self._sized(self._search, 1))
+            self.rest.position = len({one["id"] for one in found})
             return
-        self.rest.second = second
-        await self._others_of(second)
-        following = self._to(self._dated(("lt", second)))
-        page = await self._get(following)
-        if page is None and not self.rest.resources:
-            return  # the next one is bad as well, and nothing was good: the source fails altogether
-        self.rest.passed, self.rest.next_link = True, following
-        if page is not None and not self.rest.resources:
-            self._take(page.resources)
-            self.rest.included += page.included
-            self.rest.next_link = page.next_link
+        if division.undated and not await self._takes_whole(1):
+            self.rest.undated = True
+        for part in await self._failing(division):
+            await self._search_through(division, part)
+        if not self.rest.gaps and not self.rest.undated:  # no part shows it: then is it there?
+            self.rest.hidden = not await self._takes_whole(self._largest())
+        self.rest.passed = bool(self._seen) or not (self.rest.gaps or self.rest.undated or self.rest.hidden)
 
-    async def _second_of_bad(self, lowest: datetime, high: datetime) -> datetime | None:
-        """The newest second before `high` that fails, or None if none does; what is newer is taken on the way."""
-        length = FIRST_WINDOW
-        while high > lowest:
-            low = max(lowest, high - length) if high - lowest > length else lowest
-            if await self._fails(low, high):
-                break
-            high, length = low, length * 4 if length < LONGEST_WINDOW else length
-        else:
-            return None
-        while high - low > SECOND:
-            middle = _floor(low + (high - low) / 2)
-            if await self._fails(middle, high):
-                low = middle
-            else:
-                high = middle
-        return low
+    async def _once_more(self) -> None:
+        """The walk went through this time: so does the page itself, or the error stays."""
+        page = await self._get(self._link)
+        if page is not None:
+            self.rest = Rest(page.resources, page.included, page.next_link, passed=True)
 
-    async def _fails(self, low: datetime, high: datetime) -> bool:
-        found, failed = await self._walk(self._to(self._sized(self._dated(("ge", low), ("lt", high)), WINDOW_SIZE)), None)
+    async def _failing(self, division: Division) -> list[Part]:
+        """The smallest parts that fail; what the others hold is taken."""
+        failing = [part for part in division.parts() if not await self._takes(division, part)]
+        smallest: list[Part] = []
+        while failing and len(failing) <= MOST_OPEN:
+            smaller: list[Part] = []
+            for part in failing:
+                halves = part.halves()
+                if halves is None:
+                    smallest.append(part)
+                    continue
+                first = await self._takes(division, halves[0])
+                smaller += [] if first else [halves[0]]
+                if first or not await self._takes(division, halves[1]):  # where the one passes, it is the other that fails
+                    smaller.append(halves[1])
+            failing = smaller
+        return smallest + failing
+
+    async def _takes(self, division: Division, part: Part) -> bool:
+        """Whether a part can be read; then it is taken."""
+        found, failed = await self._walk(self._sized(division.within(part), self._largest()))
         if not failed:
             self._take(found)
-        return failed
+        return not failed
 
-    def _bounds(self) -> tuple[datetime, datetime]:
-        """The search's own bounds, in whole seconds around them."""
-        low, high = BEGINNING, END
-        for name, value in self._search:
-            at = instant_of(value[2:]) if name == "date" else None
-            if at is not None and value[:2] in LOWER:
-                low = max(low, _floor(at))
-            elif at is not None and value[:2] in UPPER:
-                high = min(high, _floor(at) + SECOND)
-        return low, high
-
-    async def _others_of(self, second: datetime) -> None:
-        """The records of one second beside the bad one, by the codes that are known; told where there may be more."""
-        within = self._sized(self._dated(("ge", second), ("lt", second + SECOND)), 1)
-        found, failed = await self._walk(self._to(within), None)
+    async def _takes_whole(self, size: int) -> bool:
+        """Whether the search can be read as it is, in pages of another size; what can be is taken."""
+        found, failed = await self._walk(self._sized(self._search, size))
         self._take(found)
-        if failed and "code" not in {name for name, _ in self._search}:
-            await self._look_around(second)
-            for codes in _by_system(self._around):
-                await self._by_codes(self._sized(within, 50), codes)
+        return not failed
 
-    async def _look_around(self, second: datetime) -> None:
-        """Learn the codes of records near by: what is measured together at one time mostly was so at another."""
-        older, newer = self._dated(("lt", second)), self._dated(("ge", second + SECOND))
-        kinds = [(("category", kind),) for kind in KINDS] if self._resource_type == "Observation" else []
-        extra = kinds if "category" not in {name for name, _ in self._search} else []
-        for more in [(), *extra]:
-            for parameters in (older, newer):
-                page = await self._get(self._to(self._sized([*parameters, *more], WINDOW_SIZE)))
-                self._around += page.resources if page is not None else []
-
-    async def _by_codes(self, within: Parameters, codes: Sequence[str]) -> None:
-        """Halve the group until what fails is one code alone."""
-        if not codes:
-            return
-        found, failed = await self._walk(self._to([*within, ("code", ",".join(codes))]), None)
+    async def _search_through(self, division: Division, part: Part) -> None:
+        """Whatever can be had of a part that fails: what comes before the bad record, then what can be told apart from it."""
+        within = self._sized(division.within(part), 1)
+        found, failed = await self._walk(within)
+        self._take(found)
         if not failed:
+            return
+        self.rest.gaps.append(part)
+        if isinstance(part, Ids):
+            return
+        given = {name for name, _ in self._search}
+        for teller in tellers_of(self._resource_type, self._around, part.low):
+            if teller.parameter not in given:
+                for values in teller.groups:
+                    await self._by_values(within, teller.parameter, values, many=teller.many)
+
+    async def _by_values(self, within: Parameters, parameter: str, values: Sequence[str], *, many: bool) -> None:
+        """Halve the group until what fails is one value alone, and take of that what comes before the bad record."""
+        if not values:
+            return
+        if many or len(values) == 1:
+            found, failed = await self._walk((*within, (parameter, ",".join(values))))
             self._take(found)
-        elif len(codes) > 1:
-            half = len(codes) // 2
-            await self._by_codes(within, codes[:half])
-            await self._by_codes(within, codes[half:])
-        else:
-            alone, _ = await self._walk(self._to(self._sized([*within, ("code", codes[0])], 1)), None)
-            self._take(alone)
+            if not failed or len(values) == 1:
+                return
+        half = len(values) // 2
+        await self._by_values(within, parameter, values[:half], many=many)
+        await self._by_values(within, parameter, values[half:], many=many)
 
     def _take(self, found: Iterable[Resource]) -> None:
-        fresh = [one for one in found if one["id"] not in self._seen]
-        self._remember(fresh)
-        self.rest.resources += fresh
+        fresh = {one["id"]: one for one in found if one["id"] not in self._seen}
+        self._remember(fresh.values())
+        self.rest.resources += fresh.values()
 
-    async def _walk(self, link: str, most: int | None) -> tuple[list[Resource], bool]:
-        """The records from `link` on, until a page fails (True), there is no more, or `most` new ones were found."""
+    def _remember(self, resources: Iterable[Resource]) -> None:
+        for resource in resources:
+            self._seen.add(resource["id"])
+            self._around.append(resource)
+
+    async def _walk(self, parameters: Parameters) -> tuple[list[Resource], bool]:
+        """The records of a search, until a page fails (True) or there is no more."""
         found: list[Resource] = []
-        following: str | None = link
-        while following is not None:
-            page = await self._get(following)
+        link: str | None = f"{self._address}?{encoded(parameters)}"
+        while link is not None:
+            page = await self._get(link)
             if page is None:
                 return found, True
             found += page.resources
             self.rest.included += page.included
-            following = page.next_link
-            if most is not None and len({one["id"] for one in found} - self._seen) >= most:
-                break
-        if most is not None:
-            self.rest.next_link = following
+            link = page.next_link
         return found, False
 
     async def _get(self, link: str) -> Searchset | None:
@@ -228,90 +201,56 @@ class Isolation:
             raise TooMany
         return await self._fetch(link)
 
-    def _remember(self, resources: Iterable[Resource]) -> None:
-        for resource in resources:
-            self._seen.add(resource["id"])
-            self._around.append(resource)
-            at = moment_of(resource)
-            if at is not None and self._resource_type in NEWEST_FIRST and not _is_social_history(resource):
-                self._anchor = at if self._anchor is None else min(self._anchor, at)
+    def _largest(self) -> int:
+        rules = search_rules().get(self._resource_type)
+        size = rules.page_size.maximum if rules is not None and rules.page_size is not None else None
+        return max(int(dict(self._search).get("_count", 0)), size or LARGE)
 
-    @property
-    def _size(self) -> int:
-        count = dict(self._search)["_count"]
-        return int(count) if count.isascii() and count.isdigit() and len(count) < 6 else 0
-
-    def _from_here(self, size: int) -> Parameters:
-        """The search in pages of `size`, from the second of the last good record on, where records are sorted by date."""
-        if self._anchor is None or "_lastUpdated" in dict(self._search):
-            return self._sized(self._search, size)
-        return self._sized(self._dated(("lt", _floor(self._anchor) + SECOND)), size)
-
-    def _dated(self, *bounds: tuple[str, datetime]) -> Parameters:
-        """The search within these bounds: each takes the place of its own on the same side, unless that is narrower."""
-        parameters = list(self._search)
-        for prefix, at in bounds:
-            side = LOWER if prefix in LOWER else UPPER
-            own = [value for name, value in parameters if name == "date" and value[:2] in side]
-            instants = [found for value in own if (found := instant_of(value[2:])) is not None]
-            if any(one >= at if side is LOWER else one <= at for one in instants):
-                continue
-            kept = [(name, value) for name, value in parameters if name != "date" or value[:2] not in side]
-            parameters = [*kept, ("date", f"{prefix}{utc(at)}")]
-        return parameters
-
-    def _sized(self, parameters: Parameters, size: int) -> Parameters:
-        return [(name, str(size) if name == "_count" else value) for name, value in parameters]
-
-    def _to(self, parameters: Parameters) -> str:
-        return f"{self._address}?{urlencode(parameters, quote_via=quote, safe='')}"
+    @staticmethod
+    def _sized(parameters: Parameters, size: int) -> Parameters:
+        """The search in other pages, where it says how large they should be."""
+        return tuple((name, str(size) if name == "_count" else value) for name, value in parameters)
 
 
-def moment_of(resource: Resource) -> datetime | None:
-    """The instant by which Millennium sorts this record, if it has one that is exact."""
-    period = resource.get("effectivePeriod")
-    start = period.get("start") if isinstance(period, dict) else None
-    candidates = (resource.get("effectiveDateTime"), resource.get("effectiveInstant"), start, resource.get("issued"))
-    return instant_of(next((text for text in candidates if text is not None), None))
+def bad_record_warnings(resource_type: str, rest: Rest) -> list[str]:
+    """What is missing, and what else may be: ids and times, no content. One sentence or more for each gap; neighbours are one."""
+    told = [_told(resource_type, gap) for gap in _joined(rest.gaps)]
+    if rest.hidden:
+        told.append(f"At least one {resource_type} is missing: {CAUSE}. No narrower search shows where it lies.")
+    if rest.undated:
+        told.append(
+            f"Each {resource_type} without a date may be missing too: the source was searched by dates to get past the bad record."
+        )
+    return told
 
 
-def bad_record_warning(resource_type: str, rest: Rest) -> str:
-    """Which record is missing, and what else may be: positions and times, no content."""
-    second = rest.second or BEGINNING
+def _told(resource_type: str, gap: Part) -> str:
+    if isinstance(gap, Ids):
+        return f"{resource_type} {', '.join(gap.ids)} is missing: {CAUSE}."
+    low, high = (at.strftime("%Y-%m-%dT%H:%M:%SZ") if at is not None else None for at in (gap.low, gap.high))
+    when = f"from {low} up to {high}" if low and high else f"from {low} on" if low else f"before {high}"
     return (
-        f"One {resource_type} is missing: the source cannot build it, since it lacks an element that the source itself requires. It comes "
-        f"after {rest.position} records of this page, in the second of {utc(second)}. Further records of that second are here only as "
-        "far as their codes are known from other records, and records without a date may be missing from here on."
+        f"At least one {resource_type} is missing: {CAUSE}. Its time is {when}; others of that time are here only as far as something "
+        "tells them apart from it. The source gives no count to hold the rest against."
     )
 
 
-def _is_social_history(resource: Resource) -> bool:
-    """Whether the order of dates does not hold for it: all social history comes on page one. Source: Millennium fact sheet §3.2."""
-    categories = resource.get("category")
-    for category in categories if isinstance(categories, list) else []:
-        codings = category.get("coding") if isinstance(category, dict) else None
-        if any(isinstance(coding, dict) and coding.get("code") == "social-history" for coding in codings or ()):
-            return True
-    return False
+def _joined(gaps: Sequence[Part]) -> list[Part]:
+    """Windows that touch as one, in the order of time, and ids together."""
+    ids = [one for gap in gaps if isinstance(gap, Ids) for one in gap.ids]
+    joined: list[Window] = []
+    for gap in sorted((gap for gap in gaps if isinstance(gap, Window)), key=lambda gap: (gap.low is not None, gap.low)):
+        if joined and gap.low is not None and joined[-1].high == gap.low:
+            joined[-1] = Window(joined[-1].low, gap.high, gap.unit)
+        else:
+            joined.append(gap)
+    return [*([Ids(tuple(ids))] if ids else []), *joined]
 
 
-def _floor(at: datetime) -> datetime:
-    return at.replace(microsecond=0)
-
-
-def _by_system(resources: Iterable[Resource]) -> list[list[str]]:
-    """One coding of each record, grouped: a search takes codes of the tenant's own system or standard ones, never both at once."""
-    groups: dict[bool, dict[str, None]] = {False: {}, True: {}}
-    for resource in resources:
-        chosen = _coding(resource.get("code"))
-        if chosen is not None and "," not in (token := f"{chosen[0]}|{chosen[1]}"):
-            groups["codeSet" in chosen[0]][token] = None
-    return [list(group)[:MOST_CODES] for group in groups.values()]
-
-
-def _coding(concept: Any) -> tuple[str, str] | None:
-    """The standard coding of a concept, else the tenant's own."""
-    codings = concept.get("coding") if isinstance(concept, dict) else None
-    pairs = [(c.get("system"), c.get("code")) for c in codings or () if isinstance(c, dict)]
-    named = [(system, code) for system, code in pairs if isinstance(system, str) and isinstance(code, str)]
-    return next((pair for pair in named if "codeSet" not in pair[0]), named[0] if named else None)
+def _in_order(resource_type: str, resources: list[Resource]) -> list[Resource]:
+    """As the source would give them: charts newest first, calendars from the beginning; what has no time comes last."""
+    if resource_type in NEWEST_FIRST:
+        dated = [(at, one) for one in resources if (at := moment_of(one)) is not None]
+        dated.sort(key=lambda pair: pair[0], reverse=True)
+        return [one for _, one in dated] + [one for one in resources if moment_of(one) is None]
+    return sorted(resources, key=lambda one: moment_of(one) or ENDLESS)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final, Protocol
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import quote, urlencode
 
 from millgate.access.connection import Connection
 from millgate.canonical.exchange import (
@@ -23,14 +23,14 @@ from millgate.canonical.exchange import (
 )
 from millgate.canonical.json import encode
 from millgate.errors import CallOperator, FixRequest, GatewayError, NotOffered
-from millgate.pathways.addresses import check_address
 from millgate.pathways.fhir_r4 import effect
-from millgate.pathways.fhir_r4.bad_records import Isolation, bad_record_warning
+from millgate.pathways.fhir_r4.bad_records import Isolation, Rest, bad_record_warnings
 from millgate.pathways.fhir_r4.decode import names_addresses, relative_references
 from millgate.pathways.fhir_r4.discovery import Discovery
 from millgate.pathways.fhir_r4.documents import Documents
 from millgate.pathways.fhir_r4.encode.appointment import FHIR_JSON, encode_appointment
 from millgate.pathways.fhir_r4.encode.search import IdentifierType, encode_search
+from millgate.pathways.fhir_r4.links import Parameters, carrying, check_link, parted
 from millgate.pathways.fhir_r4.refusals import Purpose, is_bad_record, refusal
 from millgate.pathways.fhir_r4.statements import Calls, Statements, Trust, anything, with_calls
 from millgate.pathways.fhir_r4.wire import (
@@ -123,19 +123,20 @@ class FhirR4:
 
     async def follow(self, connection: Connection, resource_type: str, link: str) -> Page:
         """The page behind one of the source's own links, which is used as given, and only if it is under the tenant's base."""
-        _check_link(link, connection.tenant.fhir_base, resource_type)
+        address, search = parted(link)
+        check_link(address, connection.tenant.fhir_base, resource_type)
         calls: list[Call] = []
         try:
-            found = await self._searchset(connection, resource_type, link, calls)
+            found = await self._searchset(connection, resource_type, address, calls)
         except GatewayError as error:
             if not _names_bad_record(error):
                 raise
-            found = await self._without_bad_record(connection, resource_type, link, calls, error)
+            found = await self._without_bad_record(connection, resource_type, address, search, calls, error)
         return Page(
             resources=found.resources,
             included=found.included,
-            next_link=found.next_link,
-            self_link=found.self_link or link,
+            next_link=carrying(found.next_link, search),
+            self_link=found.self_link or address,
             calls=calls,
             fetched_at=self._now(),
             warnings=found.warnings,
@@ -152,12 +153,18 @@ class FhirR4:
         return found
 
     async def _without_bad_record(
-        self, connection: Connection, resource_type: str, link: str, calls: list[Call], error: GatewayError
+        self,
+        connection: Connection,
+        resource_type: str,
+        link: str,
+        search: Parameters,
+        calls: list[Call],
+        error: GatewayError,
     ) -> Searchset:
-        """The page without the record that fails it, and a warning that names it; `error` if it cannot be passed."""
+        """What is left of the search without the records that fail it, and warnings that name them; `error` if they cannot be passed."""
 
         async def fetch(other: str) -> Searchset | None:
-            _check_link(other, connection.tenant.fhir_base, resource_type)
+            check_link(other, connection.tenant.fhir_base, resource_type)
             try:
                 return await self._searchset(connection, resource_type, other, calls)
             except GatewayError as failed:
@@ -165,14 +172,14 @@ class FhirR4:
                     return None
                 raise
 
-        rest = await Isolation(fetch, f"{connection.tenant.fhir_base}/{resource_type}", link).run()
+        try:
+            rest = await Isolation(fetch, f"{connection.tenant.fhir_base}/{resource_type}", link, search).run()
+        except FixRequest:
+            rest = Rest()  # the source does not take a part of its search: no matter of the caller's
         if not rest.passed:
-            where = f" It comes after {rest.position} records of the page." if rest.position else ""
+            where = f" It comes after {rest.position} records of the search." if rest.position is not None else ""
             raise with_calls(CallOperator(error.code, f"{error.detail}{where}", upstream=error.upstream), calls)
-        found = Searchset(rest.resources, rest.included, rest.next_link, link)
-        if rest.second is not None:
-            found.warnings.append(bad_record_warning(resource_type, rest))
-        return found
+        return Searchset(rest.resources, rest.included, rest.next_link, link, bad_record_warnings(resource_type, rest))
 
     async def read(self, connection: Connection, resource_type: str, resource_id: str) -> Found:
         """One resource by id. FixRequest `not_found`; CallOperator `upstream_error` if the source answers with another."""
@@ -305,15 +312,6 @@ def _names_bad_record(error: GatewayError) -> bool:
 
 def _tells_of_bad_record(answer: Answer) -> bool:
     return answer.status >= 500 and is_bad_record(read_outcome(answer.body).codes)
-
-
-def _check_link(link: str, fhir_base: str, resource_type: str) -> None:
-    """A page link leads to the same tenant's search of the same type; anything else is not followed."""
-    check_address(link, f"{fhir_base}/{resource_type}", plaintext=True)  # plain http is judged when the request is made
-    if urlsplit(link).path.rstrip("/") != urlsplit(f"{fhir_base}/{resource_type}").path:
-        raise CallOperator(
-            "upstream_error", "The source's page link leads to something else than its search; it was not followed."
-        )
 
 
 def _purpose(write: AppointmentWrite) -> Purpose:

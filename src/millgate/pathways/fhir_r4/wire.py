@@ -132,6 +132,25 @@ def instant_of(text: object) -> datetime | None:
     return at.astimezone(UTC) if at.tzinfo else None
 
 
+def moment_of(resource: Resource) -> datetime | None:
+    """The instant by which Millennium sorts this record, if it has one that is exact. Source: Millennium fact sheet §3.2."""
+    periods = resource.get("requestedPeriod")
+    places = (
+        resource.get("effectivePeriod"),
+        resource.get("period"),
+        periods[0] if isinstance(periods, list) and periods else None,
+    )
+    starts = [place.get("start") for place in places if isinstance(place, dict)]
+    exact = (
+        resource.get("effectiveDateTime"),
+        resource.get("effectiveInstant"),
+        *starts,
+        resource.get("issued"),
+        resource.get("start"),
+    )
+    return instant_of(next((text for text in exact if text is not None), None))
+
+
 def upstream(status: int | None, request_id: str | None, outcome: Outcome) -> Upstream:
     """What the source said, for an error."""
     return Upstream(status, request_id, outcome.summary)
