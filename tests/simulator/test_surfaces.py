@@ -61,7 +61,7 @@ async def test_not_found(bench: Bench) -> None:
     for path in (
         "Patient/this-id-does-not-exist",
         "FakeResourceType?_count=1",
-        "Condition?patient=1",
+        "Medication?patient=1",
         "Patient/1/_history/1",
         "Patient/%00",
     ):

@@ -12,25 +12,53 @@ from collections.abc import Iterable
 
 from millgate.simulator.clients import Client, Persona
 
-# Provenance has no endpoint here; `_revinclude` asks for its scope.
 V2_FORMS: dict[str, str] = {
+    "Account": "rs",
+    "AllergyIntolerance": "crus",
     "Appointment": "crus",
+    "Binary": "r",
+    "CarePlan": "rs",
+    "CareTeam": "rs",
+    "ChargeItem": "crs",
+    "Communication": "crus",
+    "Condition": "crus",
+    "Consent": "rs",
+    "Coverage": "cruds",
+    "Device": "rs",
     "DiagnosticReport": "crs",
+    "DocumentReference": "crus",
     "Encounter": "crus",
+    "FamilyMemberHistory": "crus",
+    "Goal": "rs",
+    "Immunization": "crus",
+    "InsurancePlan": "rs",
     "Location": "rs",
+    "MedicationAdministration": "rs",
+    "MedicationDispense": "rs",
+    "MedicationRequest": "crus",
+    "NutritionOrder": "rs",
     "Observation": "crus",
     "Organization": "crs",
     "Patient": "crus",
+    "Person": "rs",
     "Practitioner": "crs",
+    "Procedure": "crs",
     "Provenance": "crs",
+    "Questionnaire": "rs",
+    "QuestionnaireResponse": "rus",
+    "RelatedPerson": "crus",
     "Schedule": "rs",
+    "ServiceRequest": "rs",
     "Slot": "rus",
+    "Specimen": "rs",
 }
 CONTEXTS: dict[Persona, tuple[str, ...]] = {
     "system": ("system",),
     "provider": ("user", "patient"),
     "patient": ("user", "patient"),
 }
+# What the patients' host does not have. Source: fact sheet 1.1.
+NOT_FOR_PATIENTS = frozenset({"Account", "ChargeItem", "Communication"})
 # A patient's record holds no places and people of the house: for them there is `user/` alone.
 NO_PATIENT_CONTEXT = frozenset({"Location", "Organization", "Practitioner"})
 LAUNCH, LAUNCH_PATIENT, OPENID, ONLINE, OFFLINE = "launch", "launch/patient", "openid", "online_access", "offline_access"
@@ -47,7 +75,10 @@ def form(persona: Persona, context: str, resource: str) -> str:
     offered = V2_FORMS.get(resource, "")
     if persona != "patient":
         return offered
-    return "s" if resource == "Observation" else "rs" if offered else ""  # no writes, and of Observation a lone `.s`
+    if resource in NOT_FOR_PATIENTS:
+        return ""
+    # no writes, and of Observation a lone `.s`
+    return "s" if resource == "Observation" else "r" if offered == "r" else "rs" if offered else ""
 
 
 def advertised(host: Persona = "provider") -> list[str]:

@@ -20,12 +20,29 @@ from millgate.simulator.records import Json, Record, Records
 from millgate.simulator.search.matching import at, reference_id
 from millgate.simulator.search.query import Query
 
-_ABOUT_PATIENTS = frozenset({"Patient", "Encounter", "Observation", "DiagnosticReport", "Appointment"})
+# The records of nobody in particular: the house, its people and its calendars.
+_OF_THE_HOUSE = frozenset({"Location", "Organization", "Practitioner", "Schedule", "Slot"})
 _ERROR = {
     "coding": [{"system": "http://terminology.hl7.org/CodeSystem/data-absent-reason", "code": "error", "display": "Error"}],
     "text": "Error",
 }
-_SHELL = ("resourceType", "id", "meta", "status", "category", "class", "subject")
+_SHELL = (
+    "resourceType",
+    "id",
+    "meta",
+    "status",
+    "lifecycleStatus",
+    "verificationStatus",
+    "intent",
+    "category",
+    "class",
+    "subject",
+    "patient",
+)
+# What was measured, reported or found, by the name under which the type holds it; in a shell it says `error`.
+_CONTENT = ("code", "vaccineCode", "description", "type", "medicationCodeableConcept", "medicationReference")
+_WITHOUT_CODE = frozenset({"Appointment", "CarePlan", "Encounter", "NutritionOrder", "ServiceRequest"})
+_ERROR_TIME = {"extension": [{"valueCode": "error", "url": "http://hl7.org/fhir/StructureDefinition/data-absent-reason"}]}
 _EVERY_SENSITIVE = 40
 
 
@@ -41,14 +58,14 @@ class View:
     @classmethod
     def of(cls, token: Token | None, records: Records, resource_type: str, letter: str) -> View:
         """What a token, or nobody's token on the open surface, sees in one interaction (c, r, u, d or s)."""
-        if token is None or resource_type not in _ABOUT_PATIENTS:
+        if token is None or resource_type in _OF_THE_HOUSE:
             return cls(records, resource_type, portal=token is not None and token.client.persona == "patient")
         return cls(records, resource_type, token.patients(resource_type, letter), token.client.persona == "patient")
 
     def lets_through(self, record: Record) -> bool:
         if (
             self.patients is not None
-            and record.key[0] in _ABOUT_PATIENTS
+            and record.key[0] not in _OF_THE_HOUSE
             and not self.patients & set(patients_of(record.resource))
         ):
             return False
@@ -58,7 +75,7 @@ class View:
         """The record as this token sees it."""
         if not self.portal:
             return record
-        if record.resource.get("status") == "entered-in-error":
+        if is_in_error(record.resource):
             return Record(_shell(record.resource))
         if "note" in record.resource:
             return Record({name: value for name, value in record.resource.items() if name != "note"})
@@ -91,9 +108,16 @@ def patients_of(resource: Json) -> Iterator[str]:
     if resource["resourceType"] == "Patient":
         yield str(resource["id"])
         return
-    for holder in (*at(resource, ["subject"]), *at(resource, ["participant", "actor"])):
+    paths = (["subject"], ["patient"], ["beneficiary"], ["participant", "actor"])
+    for holder in (each for path in paths for each in at(resource, path) if isinstance(each, dict)):
         if str(holder.get("reference", "")).startswith("Patient/") and (patient := reference_id(holder)):
             yield patient
+
+
+def is_in_error(resource: Json) -> bool:
+    """Whether a record was entered in error, wherever its type says so."""
+    verification = at(resource.get("verificationStatus", {}), ["coding", "code"])
+    return "entered-in-error" in (resource.get("status"), resource.get("lifecycleStatus"), *verification)
 
 
 def _shell(resource: Json) -> Json:
@@ -102,10 +126,16 @@ def _shell(resource: Json) -> Json:
     kept = {name: value for name, value in resource.items() if name in _SHELL or name.startswith("effective")}
     if kind == "Appointment":  # it has no subject: the patient is a participant
         kept["participant"] = resource.get("participant", [])
-    if "code" in resource and kind == "Observation":
-        kept |= {"code": resource["code"], "dataAbsentReason": _ERROR}
-    elif "code" in resource:
-        kept["code"] = _ERROR
+    if "code" in resource and kind in ("Observation", "Condition"):
+        kept["code"] = resource["code"]
+        if kind == "Observation":
+            kept["dataAbsentReason"] = _ERROR
+    elif kind not in _WITHOUT_CODE:
+        held = next((name for name in _CONTENT if name in resource), None)
+        if held:
+            kept["medicationCodeableConcept" if held.startswith("medication") else held] = _ERROR
+    if "occurrenceDateTime" in resource and kind == "Immunization":
+        kept["_occurrenceDateTime"] = _ERROR_TIME
     told = f"<p><b>{escape(kind)}</b></p><p><b>Status</b>: Entered in Error</p>"
     kept["text"] = {"status": "generated", "div": f'<div xmlns="http://www.w3.org/1999/xhtml">{told}</div>'}
     return kept

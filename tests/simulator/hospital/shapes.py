@@ -12,7 +12,7 @@ import pytest
 
 TYPES = (
     "Patient", "Encounter", "Observation", "DiagnosticReport", "Appointment", "Schedule", "Slot", "Practitioner", "Location",
-    "Organization",
+    "Organization", "Condition", "AllergyIntolerance",
 )  # fmt: skip
 _REQUESTS = ("-create-", "-patch-", "-update-")
 
@@ -48,7 +48,7 @@ def paths(node: Any, prefix: str) -> Iterator[str]:
 
 
 def resources(node: Any) -> Iterator[dict[str, Any]]:
-    """All resources of the ten types in a body, however deep the published examples wrap them."""
+    """All resources of these types in a body, however deep the published examples wrap them."""
     if isinstance(node, dict):
         if node.get("resourceType") in TYPES:
             yield node

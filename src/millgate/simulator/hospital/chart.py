@@ -4,45 +4,26 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from datetime import date
 from functools import lru_cache
 
 from millgate.simulator.hospital import numbers
 from millgate.simulator.hospital.booking import Bookings
-from millgate.simulator.hospital.coding import Coder, Resource
+from millgate.simulator.hospital.chapters import chapters
+from millgate.simulator.hospital.coding import Resource
 from millgate.simulator.hospital.encounters import Encounters
+from millgate.simulator.hospital.house import House
 from millgate.simulator.hospital.measuring import drawings, vital_rounds
 from millgate.simulator.hospital.observations import Observations
 from millgate.simulator.hospital.people import Person
-from millgate.simulator.hospital.physiology import Body, draw_body
-from millgate.simulator.hospital.places import Places
-from millgate.simulator.hospital.problems import Problem, draw_problems
+from millgate.simulator.hospital.physiology import draw_body
+from millgate.simulator.hospital.plan import Chart
+from millgate.simulator.hospital.problems import draw_problems
 from millgate.simulator.hospital.reports import Reports
 from millgate.simulator.hospital.social_history import social_history
-from millgate.simulator.hospital.staff import Staff
 from millgate.simulator.hospital.visits import COMBINED, Visit, Visits
 
 # How many charts are kept as plans, and how many lists of resources as bytes (up to a megabyte each, mostly a tenth of it).
 _PLANNED, _WRITTEN = 128, 48
-
-
-@dataclass(frozen=True, slots=True)
-class Chart:
-    """What one patient's resources are made from."""
-
-    person: Person
-    problems: tuple[Problem, ...]
-    body: Body
-    visits: tuple[Visit, ...]
-
-    def visit(self, ordinal: int) -> Visit | None:
-        return next((each for each in self.visits if each.ordinal == ordinal), None)
-
-    @property
-    def has_combined_encounter(self) -> bool:
-        """One chart in twenty has an encounter that was registered twice and combined."""
-        return bool(self.visits) and self.person.index % 20 == 7
 
 
 class Charts:
@@ -50,15 +31,13 @@ class Charts:
 
     def __init__(
         self,
-        seed: int,
-        places: Places,
-        staff: Staff,
+        house: House,
         bookings: Bookings,
-        today: date,
         person: Callable[[int], Person],
-        coder: Coder,
     ) -> None:
+        seed, places, staff, today, coder = house.seed, house.places, house.staff, house.today, house.coder
         self._seed, self._staff, self._today, self._person = seed, staff, today, person
+        self._chapters = chapters(house)
         self._visits = Visits(seed, places, staff, bookings, today)
         self._encounters = Encounters(seed, coder, places, staff)
         self._observations = Observations(seed, coder, staff)
@@ -73,7 +52,7 @@ class Charts:
         return Chart(person, problems, body, tuple(self._visits.of(person, problems)))
 
     def resources(self, patient: int, resource_type: str) -> list[Resource]:
-        """All Encounters, Observations or DiagnosticReports of a patient, oldest first."""
+        """All resources of one type in a patient's chart, oldest first where they have a time."""
         made: list[Resource] = pickle.loads(self._written(patient, resource_type))  # noqa: S301 - written below, and only there
         return made
 
@@ -82,6 +61,8 @@ class Charts:
         return pickle.dumps(self._resources(self._chart(patient), resource_type), protocol=5)
 
     def _resources(self, chart: Chart, resource_type: str) -> list[Resource]:
+        if chapter := self._chapters.get(resource_type):
+            return list(chapter(chart))
         if resource_type == "Encounter":
             return [self._encounters.resource(chart.person, visit) for visit in chart.visits]
         made = [] if resource_type == "DiagnosticReport" else list(self._told(chart))
@@ -90,7 +71,9 @@ class Charts:
         return made
 
     def read(self, patient: int, resource_type: str, resource_id: str) -> Resource | None:
-        """The one resource, from the visit that its id names."""
+        """The one resource: of a chapter from its list, else from the visit that its id names."""
+        if resource_type in self._chapters:
+            return next((each for each in self.resources(patient, resource_type) if each["id"] == resource_id), None)
         chart = self._chart(patient)
         if resource_type == "Encounter":
             return self._encounter(chart, resource_id)

@@ -17,6 +17,7 @@ HL7_STRUCTURE = "http://hl7.org/fhir/StructureDefinition/"
 DATA_ABSENT = HL7_STRUCTURE + "data-absent-reason"
 LOINC = "http://loinc.org"
 SNOMED = "http://snomed.info/sct"
+HL7_CODES = "http://terminology.hl7.org/CodeSystem/"
 UCUM = "http://unitsofmeasure.org"
 V2_IDENTIFIER = "http://terminology.hl7.org/CodeSystem/v2-0203"
 PARTICIPATION = "http://terminology.hl7.org/CodeSystem/v3-ParticipationType"
@@ -36,6 +37,11 @@ def coding(system: str, code: str, display: str = "", *, selected: bool | None =
     if selected is not None:
         made["userSelected"] = selected
     return made
+
+
+def hl7(system: str, code: str, display: str, *, selected: bool | None = None) -> Resource:
+    """A concept of one of HL7's own code systems, named by the last part of its address."""
+    return {"coding": [coding(HL7_CODES + system, code, display, selected=selected)], "text": display}
 
 
 def absent(reason: str = "unknown") -> Resource:

@@ -8,12 +8,14 @@ from functools import lru_cache
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from millgate.simulator.hospital import index, numbers
+from millgate.simulator.hospital import index, numbers, series
 from millgate.simulator.hospital.appointments import Appointments
 from millgate.simulator.hospital.booking import Bookings
 from millgate.simulator.hospital.calendar import Calendar
+from millgate.simulator.hospital.chapters import CHAPTER_TYPES
 from millgate.simulator.hospital.chart import Charts
 from millgate.simulator.hospital.coding import Coder, Resource
+from millgate.simulator.hospital.house import House
 from millgate.simulator.hospital.identifiers import draw_identifiers
 from millgate.simulator.hospital.patient_record import PatientRecords
 from millgate.simulator.hospital.people import Person, draw_person
@@ -21,7 +23,7 @@ from millgate.simulator.hospital.places import Places
 from millgate.simulator.hospital.region import draw_region
 from millgate.simulator.hospital.staff import Staff
 
-CHART_TYPES = ("Encounter", "Observation", "DiagnosticReport", "Appointment")
+CHART_TYPES = ("Encounter", "Observation", "DiagnosticReport", "Appointment", *CHAPTER_TYPES)
 
 
 class Hospital:
@@ -60,7 +62,8 @@ class Hospital:
         self._person: Callable[[int], Person] = lru_cache(maxsize=4096)(self._draw_person)
         self._calendar = Calendar(seed, self._places, self._staff, self._coder, today, ZoneInfo(time_zone))
         self._bookings = Bookings(seed, self._calendar, self._staff, today, self._person, patients)
-        self._charts = Charts(seed, self._places, self._staff, self._bookings, today, self._person, self._coder)
+        house = House(seed, self._coder, self._places, self._staff, today, ZoneInfo(time_zone))
+        self._charts = Charts(house, self._bookings, self._person)
         self._appointments = Appointments(seed, self._calendar, self._bookings, self._coder, self._person)
         fingerprint = f"{seed} {patients} {tenant} {today} {name} {time_zone} {index.program_fingerprint()}"
         self._index = index.Index(index_path, fingerprint)
@@ -118,6 +121,9 @@ class Hospital:
 
     def _number_of(self, resource_type: str, resource_id: str) -> int | None:
         """Number of the patient in whose chart an id belongs; the id itself need not exist."""
+        if resource_type in CHAPTER_TYPES:
+            patient = series.patient_in(resource_type, resource_id)
+            return patient if patient is not None and patient < self.patient_count else None
         decode = {
             "Encounter": numbers.encounter_place,
             "Observation": numbers.observation_place,
@@ -182,7 +188,7 @@ class Hospital:
         return [numbers.person_id(number) for number in self._index.find(conditions, limit)]
 
     def chart(self, resource_type: str, patient_id: str) -> list[Resource]:
-        """All resources of one type (Encounter, Observation, DiagnosticReport, Appointment) about one patient."""
+        """All resources of one of CHART_TYPES about one patient."""
         place = numbers.person_place(patient_id)
         if resource_type not in CHART_TYPES or place is None or place.ordinal or place.patient >= self.patient_count:
             return []

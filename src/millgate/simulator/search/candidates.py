@@ -9,7 +9,7 @@ from datetime import UTC, datetime, time
 from millgate.simulator.answers import bad_request
 from millgate.simulator.records import APPOINTMENT_HORIZON, Record, Records
 from millgate.simulator.search.dates import DateValue
-from millgate.simulator.search.matching import at, reference_id
+from millgate.simulator.search.matching import at, in_category, reference_id
 from millgate.simulator.search.query import Query
 
 MOST_PATIENTS = 1000
@@ -169,12 +169,23 @@ def organizations(records: Records, query: Query) -> list[Record]:
     return listed("Organization")(records, query)
 
 
+def conditions(records: Records, query: Query) -> list[Record]:
+    """With `encounter`: its diagnoses, and every problem of the patient besides, but no health concern. So the tenant has it."""
+    found = chart("Condition")(records, query)
+    encounters = set(query.values("encounter"))
+    if not encounters:
+        return found
+    return [
+        record
+        for record in found
+        if in_category(record.resource, "problem-list-item") or reference_id(record.resource.get("encounter")) in encounters
+    ]
+
+
 _CHART_KEYS = frozenset({"_id", "patient", "subject"})
-SOURCES: dict[str, Source] = {
+_SOURCES: dict[str, Source] = {
     "Patient": Source(patients, frozenset({"_id"})),
-    "Encounter": Source(chart("Encounter"), _CHART_KEYS),
-    "Observation": Source(chart("Observation"), _CHART_KEYS),
-    "DiagnosticReport": Source(chart("DiagnosticReport"), _CHART_KEYS),
+    "Condition": Source(conditions, _CHART_KEYS | {"encounter"}),
     "Appointment": Source(appointments, frozenset({"_id", "patient", "practitioner", "location"})),
     "Schedule": Source(listed("Schedule"), frozenset({"_id"})),
     "Slot": Source(slots, frozenset({"_id"})),
@@ -182,3 +193,8 @@ SOURCES: dict[str, Source] = {
     "Location": Source(listed("Location"), frozenset({"_id"})),
     "Organization": Source(organizations, frozenset({"_id"})),
 }
+
+
+def source_of(resource_type: str) -> Source:
+    """Where the candidates of a resource type come from: the patient's chart, unless it has a source of its own."""
+    return _SOURCES.get(resource_type) or Source(chart(resource_type), _CHART_KEYS)

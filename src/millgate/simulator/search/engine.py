@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from millgate.simulator.answers import Answer, Refused, bad_request, fhir, outcome
 from millgate.simulator.records import Json, Record, Records
-from millgate.simulator.search.candidates import MOST_PATIENTS, SOURCES
+from millgate.simulator.search.candidates import MOST_PATIENTS, source_of
 from millgate.simulator.search.dates import EARLIEST, LATEST, Span, span_in
 from millgate.simulator.search.matching import SOCIAL_HISTORY, at, in_category, matches, reference_id
 from millgate.simulator.search.paging import Found, PageMemory, Place, lay_out
@@ -57,7 +57,7 @@ class Search:
         return self._bundle(rule, place, base, raw_query, view)
 
     def _find(self, rule: SearchRule, query: Query, view: Seen) -> Found:
-        source = SOURCES[rule.resource_type]
+        source = source_of(rule.resource_type)
         found = (r for r in source.find(self._records, query) if matches(r.resource, query, source.seen_to))
         hits = [r for r in found if view.lets_through(r)]
         if rule.resource_type == "Patient" and len(hits) > MOST_PATIENTS:

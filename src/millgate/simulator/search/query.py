@@ -113,7 +113,7 @@ def _included(occurrences: list[tuple[str | None, str]], offered: Sequence[str],
 
 
 def _read_parameter(parameter: Parameter, occurrences: list[tuple[str | None, str]]) -> Given:
-    most = 2 if parameter.dates is not None else 1
+    most = 2 if parameter.dates is not None and parameter.dates.pairs else 1
     if len(occurrences) > most:
         raise bad_request(f"{parameter.name} must be provided only {'twice' if most == 2 else 'once'}")
     texts = [text for _, text in occurrences]
@@ -179,6 +179,8 @@ def _pair(name: str, rule: DateRule, dates: Sequence[DateValue]) -> tuple[DateVa
         raise bad_request(f"{name} prefix pairs must create a closed range: {lows} with {highs}")
     for date in dates:
         _check_time(name, rule, date, rule.time in ("always", "in-pairs"))
+    if rule.same_precision and len({len(date.text) for date in dates}) > 1:
+        raise bad_request(f"{name} must have the same precision in both values")
     return (lower[0], upper[0])
 
 

@@ -19,13 +19,15 @@ class DateRule:
     """How a date parameter may be written. `single` are the prefixes of a lone value (none: a pair is required), `""` = no prefix.
 
     A pair is always a lower and an upper bound; `lower` and `upper` are the prefixes that it may use. `time` says where a time of
-    day must or must not stand.
+    day must or must not stand. `pairs=False`: one value only. `same_precision`: both values of a pair have the same one.
     """
 
     single: frozenset[str] = ANY_PREFIX
     lower: frozenset[str] = frozenset({"ge", "gt"})
     upper: frozenset[str] = frozenset({"le", "lt"})
     time: Time = "free"
+    pairs: bool = True
+    same_precision: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

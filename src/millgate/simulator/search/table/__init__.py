@@ -12,11 +12,14 @@ from millgate.simulator.search.rules import SearchRule
 from millgate.simulator.search.table.calendar import APPOINTMENT, SCHEDULE, SLOT
 from millgate.simulator.search.table.chart import DIAGNOSTIC_REPORT, ENCOUNTER, OBSERVATION, PATIENT
 from millgate.simulator.search.table.house import LOCATION, ORGANIZATION, PRACTITIONER
+from millgate.simulator.search.table.problems import ALLERGY_INTOLERANCE, CONDITION
 
 RULES: dict[str, SearchRule] = {
     rule.resource_type: rule
     for rule in (
+        ALLERGY_INTOLERANCE,
         APPOINTMENT,
+        CONDITION,
         DIAGNOSTIC_REPORT,
         ENCOUNTER,
         LOCATION,

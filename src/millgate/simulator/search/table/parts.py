@@ -10,17 +10,19 @@ PROVENANCE = ("Provenance:target",)
 
 # "D2" of the fact sheet: at most two values, any prefix; two values close a range.
 D2 = DateRule()
+# "`ge`, `le` or both, time required": the orders' _lastUpdated.
+FROM_TO = DateRule(single=frozenset({"ge", "le"}), lower=frozenset({"ge"}), upper=frozenset({"le"}), time="always")
 CLOSED = "Once, or twice as the lower and the upper end of a closed range."
 
 
-def resource_id(resource_type: str, definition: str = R4 + "Resource-id") -> Parameter:
+def resource_id(resource_type: str, definition: str = R4 + "Resource-id", *, many: bool = True) -> Parameter:
     return Parameter(
         name="_id",
         kind="token",
-        many=True,
+        many=many,
         paths=("id",),
         definition=definition,
-        about=f"One or several {resource_type} ids, by comma.",
+        about=f"One or several {resource_type} ids, by comma." if many else f"One {resource_type} id.",
     )
 
 
@@ -33,11 +35,11 @@ def count(definition: str = R4 + "Resource-count") -> Parameter:
     )
 
 
-def last_updated() -> Parameter:
+def last_updated(dates: DateRule = D2) -> Parameter:
     return Parameter(
         name="_lastUpdated",
         kind="date",
-        dates=D2,
+        dates=dates,
         paths=("meta.lastUpdated",),
         definition=R4 + "Resource-lastUpdated",
         about="When the record last changed in a clinically significant way. " + CLOSED,
@@ -77,3 +79,32 @@ def encounter(definition: str) -> Parameter:
         definition=definition,
         about="One or several encounters, by comma, in which the record was made.",
     )
+
+
+def token(
+    name: str,
+    about: str,
+    *paths: str,
+    definition: str | None = None,
+    many: bool = True,
+    codes: frozenset[str] | None = None,
+    system_required: bool = False,
+    proprietary: bool = True,
+) -> Parameter:
+    """A parameter that looks for codes under its paths."""
+    return Parameter(
+        name=name,
+        kind="token",
+        about=about,
+        definition=definition,
+        paths=paths,
+        many=many,
+        codes=codes,
+        system_required=system_required,
+        proprietary=proprietary,
+    )
+
+
+def in_encounter(about: str = "The encounter that the record belongs to.") -> Parameter:
+    """Millennium's own `-encounter`, which the source of the candidates answers."""
+    return Parameter(name="-encounter", kind="reference", targets=("Encounter",), about=about)

@@ -1,0 +1,25 @@
+"""The chapters of a chart: which resource type is written by whom. A chapter makes all of a chart's resources of its types at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TypeAlias
+
+from millgate.simulator.hospital.allergies import Allergies
+from millgate.simulator.hospital.coding import Resource
+from millgate.simulator.hospital.conditions import Conditions
+from millgate.simulator.hospital.house import House
+from millgate.simulator.hospital.plan import Chart
+
+Chapter: TypeAlias = Callable[[Chart], Iterable[Resource]]
+
+
+def chapters(house: House) -> dict[str, Chapter]:
+    """What writes the resources of a type, by that type."""
+    return {
+        "Condition": Conditions(house).of_chart,
+        "AllergyIntolerance": Allergies(house).of_chart,
+    }
+
+
+CHAPTER_TYPES = ("Condition", "AllergyIntolerance")
