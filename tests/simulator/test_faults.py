@@ -9,6 +9,7 @@ from typing import Any
 import aiohttp
 import pytest
 
+from millgate.simulator.faults import FaultDial, Rule, Target
 from tests.simulator.conftest import Bench, Open
 from tests.simulator.test_booking import booked, free_slots
 
@@ -247,7 +248,7 @@ async def test_another_capability_statement(bench: Bench) -> None:
         {"resource_type": "Observation", "search_parameter": "combo-code", "change": "add"},
         {"resource_type": "Slot", "interaction": "patch"},
         {"scope": scopes[0]},
-        {"scope": "system/Coverage.read", "change": "add"},
+        {"scope": "system/Media.read", "change": "add"},
     ):
         await bench.set_fault(kind="capability", **rule)
     after, scopes_after = await documents()
@@ -258,12 +259,43 @@ async def test_another_capability_statement(bench: Bench) -> None:
     assert {"code": "patch"} in before["Slot"]["interaction"]
     assert {"code": "patch"} not in after["Slot"]["interaction"]
     assert after["Patient"] == before["Patient"]
-    assert scopes_after == [*scopes[1:], "system/Coverage.read"]
+    assert scopes_after == [*scopes[1:], "system/Media.read"]
     assert (await bench.search("Observation", ("patient", "nobody"), ("category", "laboratory"))).status == 200
 
 
 @pytest.mark.parametrize(
-    "rule", [{"kind": "token_life"}, {"kind": "capability"}, {"kind": "drip", "bytes_per_s": 0}, {"kind": "outage", "for_s": 0}]
+    "rule",
+    [
+        {"kind": "token_life"},
+        {"kind": "status", "share": 0},
+        {"kind": "status", "share": 1.5},
+        {"kind": "capability"},
+        {"kind": "drip", "bytes_per_s": 0},
+        {"kind": "outage", "for_s": 0},
+    ],
 )
 async def test_a_rule_of_the_newer_kinds_that_is_none(bench: Bench, rule: Any) -> None:
     assert (await bench.call("POST", f"{bench.running.url}/_simulator/faults", json=rule)).status == 400
+
+
+def struck_by(seed: int) -> list[bool]:
+    """Which of 200 calls a rule strikes that is for three in ten."""
+    dial = FaultDial(seed, lambda: 0.0)
+    dial.add(Rule(kind="latency", latency_ms=1))
+    dial.add(Rule(kind="status", status=503, share=0.3))
+    target = Target("GET", "/r4/t/Organization", "ehr", "t", "Organization")
+    return [dial.strike(target).kind() == "status" for _ in range(200)]
+
+
+def test_a_share_of_the_calls_is_struck_by_dice_that_the_seed_sets() -> None:
+    assert struck_by(7) == struck_by(7)
+    assert struck_by(7) != struck_by(8)
+    assert 35 < sum(struck_by(7)) < 90
+
+
+async def test_an_edge_that_answers_with_a_page_of_its_own(bench: Bench) -> None:
+    await bench.set_fault(kind="html", resource_type="Organization", count=1)
+    said = await bench.get("Organization")
+    assert (said.status, said.headers["Content-Type"]) == (200, "text/html; charset=utf-8")
+    assert b"<html" in said.body
+    assert (await bench.get("Organization")).json["resourceType"] == "Bundle"

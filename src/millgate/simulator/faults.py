@@ -24,6 +24,7 @@ Kind = Literal[
     "drop_after",
     "truncate",
     "plain_text",
+    "html",
     "broken_record",
     "revoke_tokens",
     "drip",
@@ -48,6 +49,7 @@ class Rule(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, omit_defaul
     tenant: str | None = None
     surface: Surface | None = None
     skip: int = 0
+    share: float = 1.0
     count: int | None = None
     latency_ms: float = 0
     jitter_ms: float = 0
@@ -77,6 +79,8 @@ class Rule(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, omit_defaul
                 raise ValueError(f"path is no regular expression: {error}") from error
         if not 200 <= self.status <= 599 or self.skip < 0 or (self.count is not None and self.count < 1):
             raise ValueError("status must be 200 to 599, skip 0 or more, count 1 or more")
+        if not 0 < self.share <= 1:
+            raise ValueError("share must be above 0 and at most 1")
         if self.bytes_per_s <= 0 or (self.for_s is not None and self.for_s <= 0):
             raise ValueError("bytes_per_s and for_s must be above 0")
         if self.kind == "token_life" and self.life_s is None and self.calls is None:
@@ -86,16 +90,16 @@ class Rule(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, omit_defaul
 
     def is_aimed(self) -> bool:
         """Whether the rule waits for a certain call instead of acting at once."""
-        return any((self.method, self.resource_type, self.path, self.surface, self.skip, self.count))
+        return any((self.method, self.resource_type, self.path, self.surface, self.skip, self.count)) or self.share < 1
 
 
 class Setting:
     """A rule on the dial with what has come of it so far."""
 
-    __slots__ = ("_clock", "_path", "_until", "hits", "id", "rule", "seen")
+    __slots__ = ("_clock", "_dice", "_path", "_until", "hits", "id", "rule", "seen")
 
-    def __init__(self, setting_id: str, rule: Rule, clock: Callable[[], float]) -> None:
-        self.id, self.rule, self._clock = setting_id, rule, clock
+    def __init__(self, setting_id: str, rule: Rule, clock: Callable[[], float], dice: random.Random) -> None:
+        self.id, self.rule, self._clock, self._dice = setting_id, rule, clock, dice
         self._until = clock() + rule.for_s if rule.for_s is not None else None
         self.seen = self.hits = 0
         self._path = re.compile(rule.path) if rule.path is not None else None
@@ -118,7 +122,7 @@ class Setting:
     def strike(self) -> bool:
         """Count a call that fits; whether the rule acts on it."""
         self.seen += 1
-        if self.seen <= self.rule.skip or self.spent:
+        if self.seen <= self.rule.skip or self.spent or (self.rule.share < 1 and self._dice.random() >= self.rule.share):
             return False
         self.hits += 1
         return True
@@ -144,11 +148,13 @@ class FaultDial:
         self._settings: dict[str, Setting] = {}
         self._made = 0
         self._clock = clock
+        self._seed = seed
         self._dice = random.Random(seed)
 
     def add(self, rule: Rule) -> Setting:
         self._made += 1
-        setting = Setting(f"fault-{self._made}", rule, self._clock)
+        # Dice of its own, so that what else is on the dial does not change which of its calls a rule strikes.
+        setting = Setting(f"fault-{self._made}", rule, self._clock, random.Random(f"{self._seed}:{self._made}"))
         self._settings[setting.id] = setting
         return setting
 
@@ -238,6 +244,12 @@ def _status_body(status: int) -> Answer:
     return known.get(status) or outcome(
         status, "exception" if status >= 500 else "invalid", severity="fatal" if status >= 500 else "error"
     )
+
+
+def as_page() -> Answer:
+    """What something between client and server answers in the server's place: a page for people, as if all were well."""
+    page = "<html>\r\n<head><title>Sign in to the network</title></head>\r\n<body>Please sign in to go on.</body>\r\n</html>\r\n"
+    return Answer(200, page.encode(), _HTML)
 
 
 def as_plain_text(answer: Answer) -> Answer:

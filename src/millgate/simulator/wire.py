@@ -17,7 +17,7 @@ from millgate.simulator.answers import Answer, encode
 from millgate.simulator.app import Simulator
 from millgate.simulator.call import Call, overridden_method
 from millgate.simulator.changed_statement import changed
-from millgate.simulator.faults import Struck, Target, as_plain_text, status_answer
+from millgate.simulator.faults import Struck, Target, as_page, as_plain_text, status_answer
 
 _EXPOSED = "ETag, Content-Location, Location, X-Request-Id, WWW-Authenticate, Date"
 _METHODS = "DELETE, GET, POST, PUT, PATCH, OPTIONS, HEAD"
@@ -107,6 +107,8 @@ class Wire:
         broken = self._simulator.faults.broken(_target(call), answer.records)
         if broken is not None:
             return broken
+        if kind == "html":
+            return as_page()
         return as_plain_text(answer) if kind == "plain_text" else answer
 
     def _effect(self, call: Call) -> Answer:
