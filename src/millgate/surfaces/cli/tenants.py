@@ -6,17 +6,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from millgate.surfaces.cli.budget import BUDGET, budget
 from millgate.surfaces.cli.finding import FIND, find
+from millgate.surfaces.cli.limit import LIMIT, limit, limit_of, tenant_of, told
 from millgate.surfaces.cli.options import AsJson, DatabaseUrl, DataDir, settings_of, with_app
 from millgate.surfaces.cli.output import command, print_json, print_table, say
 from millgate.surfaces.cli.rotating import FOR_KEYS, FOR_SECRETS, rotate_key, rotate_secret
 from millgate.surfaces.cli.watching import DIFF, diff, look, tell_looked
 
 if TYPE_CHECKING:
-    from millgate.access.parties import Tenant
     from millgate.app import App
 
-GROUP = """The health systems that the gateway is connected to: add, register, list, show, check, diff, find, rotate, remove.
+GROUP = """The health systems that the gateway is connected to: add, register, list, show, check, diff, find, rotate,
+limit, budget, remove.
 
 Examples:
 
@@ -186,7 +188,7 @@ def register(
     )
 
     async def work(app: App) -> dict[str, Any]:
-        given = read_registration(await _tenant(app, name), words)
+        given = read_registration(await tenant_of(app, name), words)
         await app.operate("register", "tenant", lambda: given.register(app), tenant=name)
         return {**await _facts(app, name), **_public_half(given.public_key)}
 
@@ -197,6 +199,8 @@ app.command("diff", help=DIFF)(diff)
 app.command("find", help=FIND)(find)
 app.command("rotate-secret", help=FOR_SECRETS)(rotate_secret)
 app.command("rotate-key", help=FOR_KEYS)(rotate_key)
+app.command("limit", help=LIMIT)(limit)
+app.command("budget", help=BUDGET)(budget)
 
 
 @app.command("list", help="List all tenants.\n\nExamples:\n\n    millgate tenants list\n\n    millgate tenants list --json")
@@ -284,20 +288,11 @@ def remove(
         say(f"tenant {name} is removed, and its keys are destroyed")
 
 
-async def _tenant(app: App, name: str) -> Tenant:
-    from millgate.errors import FixRequest
-
-    tenant = await app.store.tenants.get(name)
-    if tenant is None:
-        raise FixRequest("not_found", f"There is no tenant {name!r}; `millgate tenants list` names them.")
-    return tenant
-
-
 async def _facts(app: App, name: str) -> dict[str, Any]:
     """What is kept of a tenant; no secrets among it."""
     from millgate.flow.read import instant
 
-    tenant = await _tenant(app, name)
+    tenant = await tenant_of(app, name)
     types = await app.bookable.of(name)
     personas: list[str] = [*await app.store.tenants.personas(name)]
     registrations = [await _registered(app, name, persona) for persona in personas]
@@ -309,6 +304,7 @@ async def _facts(app: App, name: str) -> dict[str, Any]:
         "created_at": instant(tenant.created_at),
         "personas": personas,
         "registrations": registrations,
+        "limit": await limit_of(app, name),
         "service_types": [
             {"system": one.system, "code": one.code, "display": one.display, "origin": one.origin} for one in types
         ],
@@ -390,6 +386,8 @@ def _show(facts: dict[str, Any], as_json: bool) -> None:
             value = ", ".join(one["display"] or one["code"] for one in value)
         elif name == "registrations":
             value = ", ".join(f"{one['persona']} ({one['client_id']}, {one['method']})" for one in value if "client_id" in one)
+        elif name == "limit":
+            value = told(value)
         elif name == "snapshots":
             value = f"{len(value)} taken, {sum(len(one['changes']) for one in value)} changes since the last"
         elif name == "jwks":

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
+from typing import Final
 
 import structlog
 from procrastinate.blueprints import Blueprint
 
+from millgate import deadline
 from millgate.app import App
 from millgate.flow.watch import Watch
 from millgate.store.jobs import run_worker, stop
+
+# A look is three documents a day: after everybody who waits, but not only at night, which is for what takes long.
+LOOK_S: Final = 3600.0
 
 log = structlog.get_logger(__name__)
 
@@ -48,7 +53,8 @@ def duties(app: App) -> Blueprint:
     @tasks.task(name="look", queueing_lock="tenants:look")
     async def look(timestamp: int) -> dict[str, str]:
         """Take snapshots of what tenants' servers say of themselves, and tell of what changed."""
-        found = await watch.look_at_due(every)
+        with deadline.bounded(LOOK_S, "reread"):
+            found = await watch.look_at_due(every)
         if found:
             log.info("tenants looked at", tenants=found)
         return found
