@@ -81,3 +81,25 @@ def contained_resource(resource: Any, local_id: str) -> dict[str, Any] | None:
         if isinstance(candidate, dict) and candidate.get("id") == local_id:
             return candidate
     return None
+
+
+def relative_references(resource: dict[str, Any], base: str) -> dict[str, Any]:
+    """The resource with each `reference` under `base` made relative; the same object if there was none."""
+    changed: dict[str, Any] = _relative(resource, base.rstrip("/") + "/")
+    return changed
+
+
+def _relative(value: Any, prefix: str) -> Any:
+    if isinstance(value, dict):
+        walked = {name: _relative_member(name, member, prefix) for name, member in value.items()}
+        return walked if any(walked[name] is not value[name] for name in value) else value
+    if isinstance(value, list):
+        items = [_relative(item, prefix) for item in value]
+        return items if any(new is not old for new, old in zip(items, value, strict=True)) else value
+    return value
+
+
+def _relative_member(name: str, member: Any, prefix: str) -> Any:
+    if name == "reference" and isinstance(member, str):
+        return member.removeprefix(prefix)
+    return _relative(member, prefix)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -21,18 +22,20 @@ from millgate.canonical.exchange import (
     Resource,
     Sent,
 )
+from millgate.canonical.references import relative_references
 from millgate.canonical.json import encode
-from millgate.errors import CallOperator, FixRequest, GatewayError, NotOffered
+from millgate.errors import CallOperator, FixRequest, GatewayError, NotOffered, TryLater
 from millgate.pathways.fhir_r4 import effect
-from millgate.pathways.fhir_r4.bad_records import Isolation, Rest, bad_record_warnings
-from millgate.pathways.fhir_r4.decode import names_addresses, relative_references
+from millgate.pathways.fhir_r4.bad_records import Isolation, Rest, Unsteady, bad_record_warnings
+from millgate.pathways.fhir_r4.decode import names_addresses
 from millgate.pathways.fhir_r4.discovery import Discovery
 from millgate.pathways.fhir_r4.documents import Documents
 from millgate.pathways.fhir_r4.encode.appointment import FHIR_JSON, encode_appointment
 from millgate.pathways.fhir_r4.encode.search import IdentifierType, encode_search
-from millgate.pathways.fhir_r4.links import Parameters, carrying, check_link, parted
+from millgate.pathways.fhir_r4.links import Place, check_link, place_of
 from millgate.pathways.fhir_r4.refusals import Purpose, is_bad_record, refusal
-from millgate.pathways.fhir_r4.statements import Calls, Statements, Trust, anything, with_calls
+from millgate.pathways.fhir_r4.runs import Runs
+from millgate.pathways.fhir_r4.statements import Calls, Statements, Trust, anything
 from millgate.pathways.fhir_r4.wire import (
     Searchset,
     etag_version,
@@ -94,6 +97,7 @@ class FhirR4:
         self._tokens = tokens
         self._now = now
         self._statements = Statements(transport, now, trust)
+        self._runs = Runs()
 
     async def discover(self, fhir_base: str) -> Discovery:
         """What the tenant's server says of itself, at most an hour old; an older answer serves while a newer cannot be had."""
@@ -123,23 +127,45 @@ class FhirR4:
 
     async def follow(self, connection: Connection, resource_type: str, link: str) -> Page:
         """The page behind one of the source's own links, which is used as given, and only if it is under the tenant's base."""
-        address, search = parted(link)
-        check_link(address, connection.tenant.fhir_base, resource_type)
+        place = place_of(link)
+        check_link(place.address, connection.tenant.fhir_base, resource_type)
         calls: list[Call] = []
+        if place.run:
+            return await self._divided(connection, resource_type, place, calls, None)
         try:
-            found = await self._searchset(connection, resource_type, address, calls)
+            found = await self._searchset(connection, resource_type, place.address, calls)
         except GatewayError as error:
             if not _names_bad_record(error):
                 raise
-            found = await self._without_bad_record(connection, resource_type, address, search, calls, error)
+            return await self._divided(connection, resource_type, place, calls, error)
         return Page(
             resources=found.resources,
             included=found.included,
-            next_link=carrying(found.next_link, search),
-            self_link=found.self_link or address,
+            next_link=place.after(found.next_link, len(found.resources)),
+            self_link=found.self_link or place.address,
             calls=calls,
             fetched_at=self._now(),
             warnings=found.warnings,
+        )
+
+    async def _divided(
+        self, connection: Connection, resource_type: str, place: Place, calls: list[Call], error: GatewayError | None
+    ) -> Page:
+        """A page of what is left of the search without the records that fail it; the first one says what is missing."""
+        run = self._runs.take(place.run, self._now()) if place.run else None
+        if run is None:
+            with Calls(calls):
+                rest = await self._without_bad_records(connection, resource_type, place, calls, error)
+            run = self._runs.keep(place.run or uuid.uuid4().hex[:16], rest, self._now())
+        stop = place.offset + (place.size or len(run.rest.resources))
+        return Page(
+            resources=run.rest.resources[place.offset : stop],
+            included=run.rest.included,
+            next_link=place.within(run.name, stop) if stop < len(run.rest.resources) else None,
+            self_link=place.address,
+            calls=calls,
+            fetched_at=run.at,
+            warnings=bad_record_warnings(resource_type, run.rest) if place.offset == 0 else [],
         )
 
     async def _searchset(self, connection: Connection, resource_type: str, link: str, calls: list[Call]) -> Searchset:
@@ -152,34 +178,37 @@ class FhirR4:
             found.included = [relative_references(resource, base) for resource in found.included]
         return found
 
-    async def _without_bad_record(
-        self,
-        connection: Connection,
-        resource_type: str,
-        link: str,
-        search: Parameters,
-        calls: list[Call],
-        error: GatewayError,
-    ) -> Searchset:
-        """What is left of the search without the records that fail it, and warnings that name them; `error` if they cannot be passed."""
+    async def _without_bad_records(
+        self, connection: Connection, resource_type: str, place: Place, calls: list[Call], error: GatewayError | None
+    ) -> Rest:
+        """All that is left of the search; `error`, or one like it, if nothing can be had past the bad record."""
 
         async def fetch(other: str) -> Searchset | None:
             check_link(other, connection.tenant.fhir_base, resource_type)
-            try:
-                return await self._searchset(connection, resource_type, other, calls)
-            except GatewayError as failed:
-                if _names_bad_record(failed):
-                    return None
-                raise
+            for last in (False, True):
+                try:
+                    return await self._searchset(connection, resource_type, other, calls)
+                except GatewayError as failed:
+                    if _names_bad_record(failed):
+                        return None
+                    # One call of many must not undo all the others, so it has more tries than a call by itself.
+                    if last or failed.code != "upstream_unavailable" or failed.retry_after is not None:
+                        raise
+            return None
 
         try:
-            rest = await Isolation(fetch, f"{connection.tenant.fhir_base}/{resource_type}", link, search).run()
+            rest = await Isolation(fetch, f"{connection.tenant.fhir_base}/{resource_type}", place.search, place.shown).run()
         except FixRequest:
             rest = Rest()  # the source does not take a part of its search: no matter of the caller's
+        except Unsteady as unsteady:
+            raise TryLater(
+                "upstream_unavailable", "The source fails on a stored record, on another page each time; ask for this one again."
+            ) from unsteady
         if not rest.passed:
+            error = error or CallOperator("upstream_error", "The source cannot build what is left of this list.")
             where = f" It comes after {rest.position} records of the search." if rest.position is not None else ""
-            raise with_calls(CallOperator(error.code, f"{error.detail}{where}", upstream=error.upstream), calls)
-        return Searchset(rest.resources, rest.included, rest.next_link, link, bad_record_warnings(resource_type, rest))
+            raise CallOperator(error.code, f"{error.detail}{where}", upstream=error.upstream)
+        return rest
 
     async def read(self, connection: Connection, resource_type: str, resource_id: str) -> Found:
         """One resource by id. FixRequest `not_found`; CallOperator `upstream_error` if the source answers with another."""

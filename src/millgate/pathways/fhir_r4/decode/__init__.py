@@ -11,6 +11,7 @@ from typing import Any
 
 from millgate.canonical import json
 from millgate.canonical.exchange import Resource
+from millgate.canonical.references import relative_references
 from millgate.errors import FixMessage
 
 _ADDRESS = re.compile(rb'"reference"\s*:\s*"http')
@@ -34,31 +35,8 @@ def names_addresses(body: bytes) -> bool:
     return _ADDRESS.search(body) is not None
 
 
-def relative_references(resource: Resource, base: str) -> Resource:
-    """The resource with each `reference` under `base` made relative; the same object if there was none."""
-    prefix = base.rstrip("/") + "/"
-    changed: Resource = _walk(resource, prefix)
-    return changed
-
-
 def _entries(bundle: Resource) -> list[Any]:
     entries = bundle.get("entry", [])
     if not isinstance(entries, list):
         raise FixMessage("invalid_document", "The Bundle's entries are no list.")
     return [entry.get("resource", entry) if isinstance(entry, dict) else entry for entry in entries]
-
-
-def _walk(value: Any, prefix: str) -> Any:
-    if isinstance(value, dict):
-        walked = {name: _member(name, member, prefix) for name, member in value.items()}
-        return walked if any(walked[name] is not value[name] for name in value) else value
-    if isinstance(value, list):
-        items = [_walk(item, prefix) for item in value]
-        return items if any(new is not old for new, old in zip(items, value, strict=True)) else value
-    return value
-
-
-def _member(name: str, value: Any, prefix: str) -> Any:
-    if name == "reference" and isinstance(value, str):
-        return value[len(prefix) :] if value.startswith(prefix) else value
-    return _walk(value, prefix)

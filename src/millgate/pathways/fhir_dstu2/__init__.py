@@ -1,0 +1,1 @@
+"""FHIR DSTU2 ("Ignite") of Oracle Health (Cerner) Millennium, which the vendor has retired."""
