@@ -22,8 +22,8 @@ from millgate.canonical.exchange import (
     Resource,
     Sent,
 )
-from millgate.canonical.references import relative_references
 from millgate.canonical.json import encode
+from millgate.canonical.references import relative_references
 from millgate.errors import CallOperator, FixRequest, GatewayError, NotOffered, TryLater
 from millgate.pathways.fhir_r4 import effect
 from millgate.pathways.fhir_r4.bad_records import Isolation, Rest, Unsteady, bad_record_warnings
