@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from millgate.canonical.exchange import Resource
 from millgate.pathways.fhir_r4.bad_records import MOST_CALLS, Isolation, Rest, bad_record_warnings
 from millgate.pathways.fhir_r4.divisions import Ids, Window, division_of
-from millgate.pathways.fhir_r4.links import carrying, parted
+from millgate.pathways.fhir_r4.links import place_of
 from millgate.pathways.fhir_r4.wire import Searchset
 
 BASE = "https://source.example/r4/t"
@@ -101,13 +101,13 @@ async def walked(fake: Fake, search: Mapping[str, str]) -> tuple[list[Resource],
     link: str | None = f"{BASE}/{fake.kind}?{urlencode(search)}"
     got: list[Resource] = []
     while link is not None:
-        address, begun = parted(link)
-        page = await fake.fetch(address)
+        place = place_of(link)
+        page = await fake.fetch(place.address)
         if page is None:
-            rest = await Isolation(fake.fetch, f"{BASE}/{fake.kind}", address, begun).run()
+            rest = await Isolation(fake.fetch, f"{BASE}/{fake.kind}", place.search, place.shown).run()
             return got + rest.resources, rest
         got += page.resources
-        link = carrying(page.next_link, begun)
+        link = place.after(page.next_link, len(page.resources))
     return got, Rest(passed=True)
 
 

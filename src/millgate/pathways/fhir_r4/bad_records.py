@@ -2,11 +2,11 @@
 
 A page that fails brings no `next` link, and page tokens are opaque, so nothing gets past the bad record by paging, in smaller pages
 neither. What does is the search itself, divided (`divisions.py`): parts that fail are halved, down to one id, or to the second (the day)
-in which the bad record lies; all others are delivered at once, in the source's order. Within that last part, what comes before the bad
+in which the bad record lies; all others are delivered, in the source's order. Within that last part, what comes before the bad
 record is read one by one, and what comes after it by its codes, statuses or places, as far as they are known. So:
 
 - No record is lost unsaid: whatever may be missing lies in a part that the warning names.
-- None comes twice: those that earlier pages showed are found out by walking to the failing page again, and left out.
+- None comes twice: what earlier pages showed is found out by walking there again, and left out.
 - Where the source offers nothing to divide by, the error stays, and says where the record lies.
 
 A record whose own time is long (an encounter of weeks, where the search asks for dates) fails every window that it touches: from
@@ -24,7 +24,7 @@ from typing import Final
 from millgate.canonical.exchange import Resource
 from millgate.pathways.fhir_r4.divisions import Division, Ids, Part, Window, division_of
 from millgate.pathways.fhir_r4.encode.search_table import search_rules
-from millgate.pathways.fhir_r4.links import Parameters, encoded, is_first
+from millgate.pathways.fhir_r4.links import Parameters, encoded
 from millgate.pathways.fhir_r4.telling_apart import tellers_of
 from millgate.pathways.fhir_r4.wire import Searchset, moment_of
 
@@ -34,9 +34,14 @@ Fetch = Callable[[str], Awaitable[Searchset | None]]
 LARGE: Final = 100  # of a page, where the source names no maximum
 MOST_CALLS: Final = 250
 MOST_OPEN: Final = 8
+STEADY: Final = 3
 CAUSE: Final = "the source cannot build it, since it lacks an element that the source itself requires"
 NEWEST_FIRST: Final = frozenset({"Observation", "DiagnosticReport", "DocumentReference"})
 ENDLESS: Final = datetime.max.replace(tzinfo=UTC)
+
+
+class Unsteady(Exception):
+    """The source fails on another page each time, so what was delivered cannot be told from what was not."""
 
 
 class TooMany(Exception):
@@ -53,7 +58,6 @@ class Rest:
 
     resources: list[Resource] = field(default_factory=list)
     included: list[Resource] = field(default_factory=list)
-    next_link: str | None = None
     gaps: list[Part] = field(default_factory=list)
     undated: bool = False
     hidden: bool = False
@@ -62,21 +66,21 @@ class Rest:
 
 
 class Isolation:
-    """The bad records of one search, met on the page behind `link`."""
+    """The bad records of one search, met after `shown` of its records were delivered."""
 
-    def __init__(self, fetch: Fetch, address: str, link: str, search: Parameters) -> None:
+    def __init__(self, fetch: Fetch, address: str, search: Parameters, shown: int) -> None:
         self._fetch = fetch
         self._address = address
-        self._link = link
-        self._resource_type = address.rsplit("/", 1)[-1]
         self._search = search
+        self._shown = shown
+        self._resource_type = address.rsplit("/", 1)[-1]
         self._calls = 0
         self._seen: set[str] = set()
         self._around: list[Resource] = []
         self.rest = Rest()
 
     async def run(self) -> Rest:
-        """What there is to show, `passed` if anything is."""
+        """What there is to show, `passed` if anything is. Raises Unsteady."""
         try:
             await self._isolate()
         except TooMany:
@@ -86,13 +90,9 @@ class Isolation:
         return self.rest
 
     async def _isolate(self) -> None:
-        if not is_first(self._link):
-            before, failed = await self._walk(self._search)
-            self._remember(before)
-            self.rest.included.clear()
-            if not failed:
-                await self._once_more()
-                return
+        if self._shown and await self._walks_again():
+            self.rest.passed = True
+            return
         division = division_of(self._resource_type, self._search)
         if division is None:
             found, _ = await self._walk(self._sized(self._search, 1))
@@ -106,11 +106,18 @@ class Isolation:
             self.rest.hidden = not await self._takes_whole(self._largest())
         self.rest.passed = bool(self._seen) or not (self.rest.gaps or self.rest.undated or self.rest.hidden)
 
-    async def _once_more(self) -> None:
-        """The walk went through this time: so does the page itself, or the error stays."""
-        page = await self._get(self._link)
-        if page is not None:
-            self.rest = Rest(page.resources, page.included, page.next_link, passed=True)
+    async def _walks_again(self) -> bool:
+        """Learn what was delivered; whether nothing fails any more, and the rest of the walk is all there is to show."""
+        for _ in range(STEADY):
+            before, failed = await self._walk(self._search)
+            if len(before) >= self._shown:
+                break
+            self.rest.included.clear()
+        else:
+            raise Unsteady
+        self._remember(before[: self._shown])
+        self._take(before[self._shown :])
+        return not failed
 
     async def _failing(self, division: Division) -> list[Part]:
         """The smallest parts that fail; what the others hold is taken."""

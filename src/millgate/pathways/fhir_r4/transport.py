@@ -152,12 +152,13 @@ class FhirR4:
         self, connection: Connection, resource_type: str, place: Place, calls: list[Call], error: GatewayError | None
     ) -> Page:
         """A page of what is left of the search without the records that fail it; the first one says what is missing."""
-        run = self._runs.take(place.run, self._now()) if place.run else None
+        owner = (connection.tenant.name, connection.tenant.fhir_base, connection.session_id, connection.scopes, resource_type)
+        run = self._runs.take(owner, place.run, self._now()) if place.run else None
         if run is None:
             with Calls(calls):
                 rest = await self._without_bad_records(connection, resource_type, place, calls, error)
-            run = self._runs.keep(place.run or uuid.uuid4().hex[:16], rest, self._now())
-        stop = place.offset + (place.size or len(run.rest.resources))
+            run = self._runs.keep(owner, place.run or uuid.uuid4().hex[:16], rest, self._now())
+        stop = place.offset + (place.size if place.size and place.fits else len(run.rest.resources))
         return Page(
             resources=run.rest.resources[place.offset : stop],
             included=run.rest.included,
