@@ -52,6 +52,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     keep_history_days: Annotated[int, Meta(description="How long old versions of records are kept.", ge=1)] = 365
     request_seconds: Annotated[float, Meta(description="The longest that one call to the source may take.", gt=0)] = 30.0
     max_upstream_connections: Annotated[int, Meta(description="Open connections to one host of a source.", ge=1, le=1000)] = 64
+    metrics_token: Annotated[
+        str | None,
+        Meta(
+            description="A bearer token that may read /metrics and nothing else, beside operators' keys. Secret.", min_length=16
+        ),
+    ] = None
     log_level: Annotated[str, Meta(description="debug, info, warning or error.", pattern="^(debug|info|warning|error)$")] = "info"
 
     @property
@@ -60,7 +66,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         return Path(self.data_dir).expanduser() if self.data_dir else default_data_dir()
 
 
-SECRET_SETTINGS = frozenset({"master_key", "database_url"})
+SECRET_SETTINGS = frozenset({"master_key", "database_url", "metrics_token"})
 
 
 def read_settings(overrides: Mapping[str, Any] | None = None, *, environment: Mapping[str, str] | None = None) -> Settings:

@@ -34,7 +34,7 @@ from tests.journeys.slots import free_slots, window
 SEED = 20_261_124
 OPEN_OPERATIONS = {"health", "ready", "key_set"}
 BROWSER_OPERATIONS = {"launch", "finish_sign_in"}  # where a browser comes without a session: 400 without its parameters
-OPERATORS = {"list_tenants", "get_tenant"}
+OPERATORS = {"list_tenants", "get_tenant", "metrics"}
 CONFORMANCE = [
     schemathesis.checks.not_a_server_error,
     status_code_conformance,
@@ -155,7 +155,7 @@ REQUIRED = {
     *(f"list_{one.plural}" for one in OBJECTS.values()),
     *(f"get_{one.name}" for one in OBJECTS.values()),
     *("authenticate", "get_session", "end_session", "list_service_types", "create_appointment"),
-    *("health", "ready", "list_tenants", "get_tenant"),
+    *("health", "ready", "list_tenants", "get_tenant", "metrics"),
 }
 
 

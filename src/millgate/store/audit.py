@@ -54,6 +54,7 @@ class Audit:
         self._key = vault.gateway.subkey("audit/chain")
         self._beginning = beginning
         self._writer = Writer(database, vault.gateway, timeout_s=timeout_s)
+        self.told: Callable[[Entry], None] | None = None  # whoever counts the rows that this process wrote
 
     @classmethod
     async def open(
@@ -80,6 +81,8 @@ class Audit:
     async def append(self, entry: Entry) -> None:
         """Return once the entry is committed. Raises `store_unavailable` (never hangs) if it may not be."""
         await self._writer.append(entry)
+        if self.told is not None:
+            self.told(entry)
 
     async def list(
         self,

@@ -14,8 +14,9 @@ from litestar.exceptions import HTTPException
 
 from millgate.app import App
 from millgate.errors import CallOperator, GatewayError
-from millgate.surfaces.api import operating, reading, reference, sessions, sign_in, writing
+from millgate.surfaces.api import metrics, operating, reading, reference, sessions, sign_in, writing
 from millgate.surfaces.api.door import Door, refusal_response
+from millgate.surfaces.api.metrics import Measured, Metrics
 from millgate.surfaces.api.openapi import DecimalsAreNumbers
 from millgate.surfaces.api.problems import gateway_error_of
 
@@ -24,8 +25,8 @@ log = structlog.get_logger(__name__)
 STOP_SECONDS = 20
 
 
-def create_api(app: App) -> Litestar:
-    """The application with all its routes; it holds nothing but `app`."""
+def create_api(app: App, counted: Metrics | None = None) -> Litestar:
+    """The application with all its routes; it holds nothing but `app`, and shows what is `counted`."""
     door = Door(app)
     return Litestar(
         route_handlers=[
@@ -34,6 +35,7 @@ def create_api(app: App) -> Litestar:
             *reading.routes(door),
             *writing.routes(door),
             *operating.routes(door),
+            *metrics.routes(door, counted or Metrics(app)),
             *reference.routes(),
         ],
         openapi_config=reference.openapi_config(),
@@ -67,8 +69,9 @@ class Server:
         self._socket = bound or bind(app.settings.host, app.settings.port)
         if app.settings.public_url is None:
             app.address.url = self.url
+        counted = Metrics(app)
         config = uvicorn.Config(
-            create_api(app),
+            Measured(create_api(app, counted), counted),
             log_config=None,
             access_log=False,
             server_header=False,
