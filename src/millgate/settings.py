@@ -53,10 +53,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     request_seconds: Annotated[float, Meta(description="The longest that one call to the source may take.", gt=0)] = 30.0
     max_upstream_connections: Annotated[int, Meta(description="Open connections to one host of a source.", ge=1, le=1000)] = 64
     metrics_token: Annotated[
-        str | None,
-        Meta(
-            description="A bearer token that may read /metrics and nothing else, beside operators' keys. Secret.", min_length=16
-        ),
+        str | None, Meta(description="A bearer token that may read /metrics and nothing else; operators' keys may too. Secret.")
     ] = None
     log_level: Annotated[str, Meta(description="debug, info, warning or error.", pattern="^(debug|info|warning|error)$")] = "info"
 
@@ -66,6 +63,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         return Path(self.data_dir).expanduser() if self.data_dir else default_data_dir()
 
 
+SHORTEST_TOKEN = 16
 SECRET_SETTINGS = frozenset({"master_key", "database_url", "metrics_token"})
 
 
@@ -110,6 +108,8 @@ def _check(name: str, value: object) -> FieldProblem | None:
         return FieldProblem(name, "invalid", f"{str(error)[:1].lower()}{str(error)[1:]}{shown}")
     if name == "public_url" and value and not str(value).startswith(("http://", "https://")):
         return FieldProblem(name, "invalid", "must begin with https:// (or http:// on this machine)")
+    if name == "metrics_token" and value is not None and len(str(value)) < SHORTEST_TOKEN:
+        return FieldProblem(name, "invalid", f"must be {SHORTEST_TOKEN} characters or more, so that nobody guesses it")
     if name == "database_url" and value and not str(value).startswith(("postgresql://", "postgres://")):
         return FieldProblem(name, "invalid", "must begin with postgresql://")
     return None
