@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from millgate.objects.convert import Conversion, convert
+from millgate.pathways.fhir_dstu2.decode import decode_document
 
 PATIENT = {"resourceType": "Patient", "id": "1", "birthDate": "2019"}
 OBSERVATION = {"resourceType": "Observation", "id": "2", "subject": {"reference": "urn:uuid:p"}}
@@ -35,7 +36,7 @@ def test_a_bundle_delivers_the_rest() -> None:
             {"fullUrl": "urn:uuid:p", "resource": PATIENT},
             {"resource": OBSERVATION},
             PATIENT | {"id": "3"},
-            {"resource": {"resourceType": "Immunization", "id": "9"}},
+            {"resource": {"resourceType": "ImagingStudy", "id": "9"}},
             {"resource": outcome, "search": {"mode": "outcome"}},
             {"response": {"status": "404", "outcome": outcome}},
             {"resource": {"resourceType": "Bundle", "entry": [{"resource": PATIENT | {"id": "4"}}, 7]}},
@@ -77,8 +78,14 @@ def test_damaged_files_are_problems() -> None:
         assert outline(convert(data)) == ([], [("invalid_document", "file")]), data[:20]
 
 
-def test_an_unknown_pathway_is_a_problem() -> None:
-    assert outline(convert(b"{}", pathway="smoke-signals")) == ([], [("invalid_request", "file")])
+def test_documents_of_another_pathway_become_canonical_first() -> None:
+    bundle = {
+        "resourceType": "Bundle",
+        "entry": [{"resource": {"resourceType": "Practitioner", "id": "7", "name": {"family": ["Lind"]}}}],
+    }
+    for document in (bundle, bundle["entry"][0]["resource"]):  # type: ignore[index]
+        (made,) = convert(json.dumps(document).encode(), pathway="fhir-dstu2", canonical=decode_document).objects
+        assert (made.name.family, made.source.pathway) == ("Lind", "fhir-dstu2")  # type: ignore[attr-defined]
 
 
 @given(data=st.binary(max_size=60))

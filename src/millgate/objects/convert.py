@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,8 +12,6 @@ from millgate.canonical.json import decode
 from millgate.errors import FixMessage, GatewayError
 from millgate.objects.declaration import Context, Declaration
 from millgate.objects.shared import Object, Shared
-
-PATHWAYS = ("fhir-r4",)  # those whose files `convert` reads by itself
 
 
 class Problem(Shared, frozen=True, kw_only=True):
@@ -43,18 +41,21 @@ class Located:
 
 
 def convert(
-    data: bytes, *, pathway: str = "fhir-r4", time_zone: str | None = None, include_fhir: bool = False, tenant: str | None = None
+    data: bytes,
+    *,
+    pathway: str = "fhir-r4",
+    canonical: Callable[[Any], Any] | None = None,
+    time_zone: str | None = None,
+    include_fhir: bool = False,
+    tenant: str | None = None,
 ) -> Conversion:
-    """What comes of a file: one R4 resource, a Bundle, or NDJSON. Whatever cannot be read becomes a problem; nothing is raised.
+    """What comes of a file: one resource, a Bundle, or NDJSON. Whatever cannot be read becomes a problem; nothing is raised.
 
-    A pathway with another form of its own decodes it first, and hands its canonical resources to `convert_resources`.
+    `canonical` turns a document of another pathway (a resource, or a Bundle of them) into R4, where that has JSON as well. A pathway with
+    another form decodes it first, and hands its canonical resources to `convert_resources`.
     """
     result = Conversion()
-    if pathway not in PATHWAYS:
-        problem = Problem(code="invalid_request", detail=f"There is no conversion from {pathway} here.", location="file")
-        result.problems.append(problem)
-        return result
-    located = list(_read(data, result.problems))
+    located = list(_read(data, result.problems, canonical or _as_it_is))
     convert_resources(located, result, pathway=pathway, time_zone=time_zone, include_fhir=include_fhir, tenant=tenant)
     return result
 
@@ -123,7 +124,11 @@ def _included(resources: list[Located]) -> dict[str, Resource]:
     }
 
 
-def _read(data: bytes, problems: list[Problem]) -> Iterator[Located]:
+def _as_it_is(document: Any) -> Any:
+    return document
+
+
+def _read(data: bytes, problems: list[Problem], canonical: Callable[[Any], Any]) -> Iterator[Located]:
     """The resources of a file: a JSON document, or else lines of them."""
     data = data.removeprefix(b"\xef\xbb\xbf")
     try:
@@ -132,12 +137,14 @@ def _read(data: bytes, problems: list[Problem]) -> Iterator[Located]:
         if b"\n" not in data.strip():
             problems.append(Problem(code=error.code, detail=error.detail, location="file"))
             return
-        yield from _read_lines(data, problems, error)
+        yield from _read_lines(data, problems, error, canonical)
         return
-    yield from _resources(document, "", problems)
+    yield from _resources(document, "", problems, canonical)
 
 
-def _read_lines(data: bytes, problems: list[Problem], document_error: FixMessage) -> Iterator[Located]:
+def _read_lines(
+    data: bytes, problems: list[Problem], document_error: FixMessage, canonical: Callable[[Any], Any]
+) -> Iterator[Located]:
     """The resources of an NDJSON file; a file of which no line can be read is a damaged document, and one problem."""
     lines = list(lines_of(data))
     if all(line.error is not None or not isinstance(line.value, dict) for line in lines):
@@ -147,14 +154,15 @@ def _read_lines(data: bytes, problems: list[Problem], document_error: FixMessage
         if line.error is not None:
             problems.append(Problem(code=line.error.code, detail=line.error.detail, location=f"line {line.number}"))
         else:
-            yield from _resources(line.value, f"line {line.number}", problems)
+            yield from _resources(line.value, f"line {line.number}", problems, canonical)
 
 
-def _resources(document: Any, place: str, problems: list[Problem]) -> Iterator[Located]:
+def _resources(document: Any, place: str, problems: list[Problem], canonical: Callable[[Any], Any]) -> Iterator[Located]:
     if isinstance(document, list):
         for index, member in enumerate(document):
-            yield from _resources(member, f"{place}[{index}]", problems)
+            yield from _resources(member, f"{place}[{index}]", problems, canonical)
         return
+    document = canonical(document)
     resource = unwrapped(document)
     if resource is None or resource.get("resourceType") != "Bundle":
         yield Located(resource if resource is not None else document, place or "file")

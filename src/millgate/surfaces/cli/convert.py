@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,7 +13,8 @@ from millgate.surfaces.cli.output import command, say
 
 HELP = """Turn files into objects, without a server or a database.
 
-Prints one JSON line a file: `{file, pathway, objects, problems}`, and `fhir` with --fhir. Takes FHIR R4 resources, Bundles and NDJSON.
+Prints one JSON line a file: `{file, pathway, objects, problems}`, and `fhir` with --fhir. Takes resources, Bundles and
+NDJSON, of FHIR R4, or with --from fhir-dstu2 of the retired DSTU2.
 Exit status: 0 if all of every file was converted, 3 if something was not or a file could not be read (its line says what).
 
 Examples:
@@ -21,9 +23,13 @@ Examples:
 
     millgate convert --fhir --time-zone America/Chicago bundle.json export/*.ndjson
 
+    millgate convert --from fhir-dstu2 --fhir old/*.json
+
     cat bundle.json | millgate convert -
 """
 
+# Where each pathway's documents become canonical; FHIR R4 is canonical already.
+DECODERS: dict[str, str | None] = {"fhir-r4": None, "fhir-dstu2": "millgate.pathways.fhir_dstu2.decode"}
 LARGEST_BYTES = 512 * 1024 * 1024
 
 
@@ -32,7 +38,9 @@ def convert(
     files: Annotated[
         list[str], typer.Argument(metavar="FILE…", help="Files to convert; - reads standard input.", show_default=False)
     ],
-    pathway: Annotated[str, typer.Option("--from", metavar="PATHWAY", help="What the files are: fhir-r4.")] = "fhir-r4",
+    pathway: Annotated[
+        str, typer.Option("--from", metavar="PATHWAY", help="What the files are: fhir-r4 or fhir-dstu2.")
+    ] = "fhir-r4",
     fhir: Annotated[bool, typer.Option("--fhir", help="Add the canonical FHIR R4 resources.")] = False,
     time_zone: Annotated[
         str | None, typer.Option("--time-zone", metavar="NAME", help="IANA time zone of times that come without an offset.")
@@ -41,10 +49,9 @@ def convert(
     """Convert files and print a JSON line for each."""
     from millgate.canonical import dates
     from millgate.canonical.json import encode
-    from millgate.objects.convert import PATHWAYS
 
-    if pathway not in PATHWAYS:
-        say(f"error: --from {pathway}: no such pathway; known are {', '.join(PATHWAYS)}")
+    if pathway not in DECODERS:
+        say(f"error: --from {pathway}: no such pathway; known are {', '.join(DECODERS)}")
         raise SystemExit(64)
     if time_zone is not None:
         dates.zone(time_zone)
@@ -67,7 +74,9 @@ def _convert_one(name: str, pathway: str, fhir: bool, time_zone: str | None) -> 
     if len(data) > LARGEST_BYTES:
         problem = {"code": "too_large", "detail": f"the file is larger than {LARGEST_BYTES} bytes; split it", "location": None}
         return {"file": name, "pathway": pathway, "objects": [], "problems": [problem]}, 3
-    done = run(data, pathway=pathway, time_zone=time_zone, include_fhir=fhir)
+    decoder = DECODERS[pathway]
+    canonical = importlib.import_module(decoder).decode_document if decoder is not None else None
+    done = run(data, pathway=pathway, canonical=canonical, time_zone=time_zone, include_fhir=fhir)
     line: dict[str, Any] = {"file": name, "pathway": pathway, "objects": done.objects, "problems": done.problems}
     if fhir:
         line["fhir"] = done.fhir

@@ -86,6 +86,18 @@ def decode(data: bytes, base: str | None = None) -> list[Resource]:
     return [decode_resource(resource, base) for resource in entries(json.decode(data))]
 
 
+def decode_document(document: Any) -> Any:
+    """The document with every resource in it canonical: a Bundle stays one. What is no resource stays as it is."""
+    if not isinstance(document, dict):
+        return document
+    if "resourceType" not in document:
+        return {name: decode_document(member) if name == "resource" else member for name, member in document.items()}
+    listed = document.get("entry")
+    if document["resourceType"] == "Bundle" and isinstance(listed, list):
+        return {**document, "entry": [decode_document(entry) for entry in listed]}
+    return decode_resource(document) if isinstance(document["resourceType"], str) else document
+
+
 def decode_resource(resource: Resource, base: str | None = None) -> Resource:
     """The canonical resource of one of DSTU2; a type without rules (an OperationOutcome, a Bundle) has its datatypes changed only."""
     relative = relative_references(resource, base) if base else resource
