@@ -77,6 +77,9 @@ def _object(declaration: Declaration) -> Iterator[str]:
     yield _field_table(declaration.struct, own_only=True)
     for struct in _own_structs(declaration.struct):
         yield from _type(struct)
+    if not declaration.filters:
+        yield "It cannot be searched by anything but `ids`, where the pathway has it at all.\n"
+        return
     yield f"Search parameters (an answer may be {declaration.cache_seconds} s old unless asked otherwise):\n"
     yield _table(("parameter", "meaning"), [(f"`{each.name}`", each.description) for each in declaration.filters])
 
@@ -143,9 +146,23 @@ def _own_structs(struct: type[msgspec.Struct]) -> list[type[msgspec.Struct]]:
 
 
 def _shared_structs() -> list[type[msgspec.Struct]]:
-    """The shared types in the order of their module, without the two bases."""
+    """The shared types in the order of their module, without the two bases; then those of the other modules that hold no object."""
     structs = [each for each in vars(shared_types).values() if isinstance(each, type) and issubclass(each, msgspec.Struct)]
-    return [each for each in structs if each.__module__ == shared_types.__name__ and each.__name__ not in ("Shared", "Object")]
+    shared = [each for each in structs if each.__module__ == shared_types.__name__ and each.__name__ not in ("Shared", "Object")]
+    homes = {declaration.struct.__module__ for declaration in OBJECTS.values()}
+    others = {each for declaration in OBJECTS.values() for each in _structs_below(declaration.struct)} - set(shared)
+    return shared + sorted((each for each in others if each.__module__ not in homes), key=lambda each: each.__name__)
+
+
+def _structs_below(struct: type[msgspec.Struct]) -> set[type[msgspec.Struct]]:
+    found: set[type[msgspec.Struct]] = set()
+    waiting = [struct]
+    while waiting:
+        for hint in typing.get_type_hints(waiting.pop(), include_extras=True).values():
+            new = set(_members(hint)) - found
+            found |= new
+            waiting += new
+    return found
 
 
 def _sentence(struct: type[msgspec.Struct]) -> str:

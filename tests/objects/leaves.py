@@ -14,7 +14,16 @@ from tests.objects.r4 import DEFINITIONS, PRIMITIVES
 KNOWN_EXTENSIONS = frozenset(
     {absent.EXTENSION, *(value for name, value in vars(extensions).items() if name.isupper() and isinstance(value, str))}
 )
-READ_CONTAINED = frozenset({("Encounter", "Location"), ("Appointment", "HealthcareService")})
+READ_CONTAINED = frozenset(
+    {
+        ("Encounter", "Location"),
+        ("Appointment", "HealthcareService"),
+        ("MedicationRequest", "Medication"),
+        ("MedicationAdministration", "Medication"),
+        ("MedicationStatement", "Medication"),
+        ("MedicationDispense", "Medication"),
+    }
+)
 
 
 @dataclass(frozen=True)

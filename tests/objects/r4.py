@@ -8,7 +8,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from tests.objects import r4_chart
+from tests.objects import r4_chart, r4_orders_and_money
 
 PRIMITIVES: dict[str, Any] = {
     "string": "words",
@@ -155,6 +155,7 @@ _TYPES = {
     ),
     "Organization.contact": "purpose:CodeableConcept name:HumanName telecom:ContactPoint* address:Address",
     **r4_chart.TYPES,
+    **r4_orders_and_money.TYPES,
 }
 
 
@@ -177,6 +178,7 @@ RESOURCES = (
     "Location",
     "Organization",
     *r4_chart.RESOURCES,
+    *r4_orders_and_money.RESOURCES,
 )
 
 
@@ -200,10 +202,16 @@ _TARGETS = {
     "DiagnosticReport.encounter": "Encounter",
     "DiagnosticReport.result": "Observation",
     **r4_chart.TARGETS,
+    **r4_orders_and_money.TARGETS,
 }
 
 # Codes that say how the rest is to be read.
-_CODES = {"Patient.link.type": "replaced-by", "Patient.contact.telecom.system": "phone", **r4_chart.CODES}
+_CODES = {
+    "Patient.link.type": "replaced-by",
+    "Patient.contact.telecom.system": "phone",
+    **r4_chart.CODES,
+    **r4_orders_and_money.CODES,
+}
 
 
 def every_element(resource_type: str) -> list[dict[str, Any]]:

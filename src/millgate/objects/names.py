@@ -8,6 +8,7 @@ from functools import lru_cache
 # Where the object's name is not FHIR's own in snake_case.
 _OWN_NAMES = {
     "AllergyIntolerance": "allergy",
+    "Basic": "financial_transaction",  # the only Basic that Millennium has
     "ChargeItem": "charge",
     "DocumentReference": "document",
     "FamilyMemberHistory": "family_history",

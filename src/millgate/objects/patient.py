@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from millgate.canonical.exchange import Resource
 from millgate.canonical.extensions import BIRTH_SEX, ETHNICITY, GENDER_IDENTITY, RACE, extension_of, extensions_of
 from millgate.objects.common import common_fields, opened
-from millgate.objects.concepts import coding, concept_of, concepts, concepts_of, lift
+from millgate.objects.concepts import coding, concept_of, concepts, lift
 from millgate.objects.declaration import (
     BIRTH_DATE,
     EMAIL,
@@ -25,6 +25,7 @@ from millgate.objects.declaration import (
     about,
 )
 from millgate.objects.elements import Telecoms, address, identifier, listed, name, period, reference, single
+from millgate.objects.languages import spoken_languages
 from millgate.objects.names_of_people import split_names
 from millgate.objects.notes import Notes
 from millgate.objects.primitives import date, flag, members, moment, text
@@ -113,7 +114,7 @@ def normalize(resource: Resource, context: Context) -> Patient:
     deceased_at = moment(resource, "deceasedDateTime", "deceased_at", notes)
     telecoms = Telecoms(resource, notes)
     merged_into, other_links = _links(resource, notes)
-    language, other_languages = _languages(resource, notes)
+    language, other_languages = spoken_languages(resource, notes)
     fields: dict[str, Any] = {
         "active": flag(resource, "active", "active", notes),
         "name": main_name,
@@ -202,19 +203,6 @@ def _ethnicity(resource: Resource, notes: Notes) -> Code | None:
         code=best.code if best is not None else None,
         codings=codings,
     )
-
-
-def _languages(resource: Resource, notes: Notes) -> tuple[Code | None, tuple[Code, ...]]:
-    """The language marked as preferred, or the only one, and all others; which of several is meant is not guessed."""
-    spoken = members(resource, "communication", "language", notes)
-    preferred = [index for index, entry in enumerate(spoken) if entry.get("preferred") is True]
-    candidates = preferred or list(range(len(spoken)))
-    chosen = candidates[0] if len(candidates) == 1 else None
-    if len(candidates) > 1:
-        notes.warn("more_than_one", "language", "None of the languages is the preferred one; they are among the others.")
-    language = concept_of(spoken[chosen], "language", "language", notes) if chosen is not None else None
-    others = [entry.get("language") for index, entry in enumerate(spoken) if index != chosen]
-    return language, concepts_of(others, "other_languages", notes)
 
 
 def _links(resource: Resource, notes: Notes) -> tuple[Reference | None, tuple[Link, ...]]:

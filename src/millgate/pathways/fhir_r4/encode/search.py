@@ -19,10 +19,12 @@ from millgate.pathways.fhir_r4.encode.search_values import (
     birth_dates,
     clinical_code,
     coded_value,
+    from_millisecond,
     id_value,
     identifier_parts,
     instant,
     is_proprietary,
+    last_millisecond,
     text_value,
     token_value,
     utc,
@@ -162,6 +164,7 @@ class _Encoder:
                 found += self._encode(row, self._given[name])
             except Unfit as unfit:
                 self._problems.add(name, unfit.code, f"{name} {unfit.detail}.")
+        found += [(fixed.parameter, fixed.value) for fixed in self._rules.fixed if fixed.filter in self._given]
         self._check_period()
         return self._appointment_period(found) if self._resource_type == "Appointment" else found
 
@@ -191,6 +194,8 @@ class _Encoder:
             "system_identifier": lambda: _with_system(value),
             "lower": lambda: "ge" + self._bound(row, value),
             "upper": lambda: "lt" + self._bound(row, value),
+            "lower_ms": lambda: "ge" + from_millisecond(self._instant(row, value)),
+            "upper_ms": lambda: "le" + last_millisecond(self._instant(row, value)),
         }
         return encode[row.kind]()
 
@@ -209,9 +214,11 @@ class _Encoder:
         return f"{system}|{rest}" if system else rest
 
     def _bound(self, row: Filter, value: str) -> str:
-        at = instant(value, self._time_zone)
-        self._instants[row.name] = at
-        return utc(at)
+        return utc(self._instant(row, value))
+
+    def _instant(self, row: Filter, value: str) -> datetime:
+        self._instants[row.name] = instant(value, self._time_zone)
+        return self._instants[row.name]
 
     def _check_period(self) -> None:
         lower, upper = self._instants.get("from"), self._instants.get("to")

@@ -30,6 +30,15 @@ class Rule:
 
 
 @dataclass(frozen=True, slots=True)
+class Fixed:
+    """A parameter that the source wants beside a filter, always with the same value."""
+
+    filter: str
+    parameter: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
 class PageSize:
     """The bounds of `_count`, and the filters with which it is honoured."""
 
@@ -46,6 +55,7 @@ class SearchRules:
     filters: dict[str, Filter]
     rules: tuple[Rule, ...]
     page_size: PageSize | None
+    fixed: tuple[Fixed, ...] = ()
 
 
 @cache
@@ -53,7 +63,7 @@ def search_rules() -> dict[str, SearchRules]:
     """The rules of every resource type that can be searched. Source: Millennium fact sheet §3.1, §3.2."""
     kinds = dict.fromkeys(row["resource_type"] for row in _rows("search"))
     sizes = {row["resource_type"]: _page_size(row) for row in _rows("page_sizes")}
-    return {kind: SearchRules(_filters(kind), _rules(kind), sizes.get(kind)) for kind in kinds}
+    return {kind: SearchRules(_filters(kind), _rules(kind), sizes.get(kind), _fixed(kind)) for kind in kinds}
 
 
 def _filters(resource_type: str) -> dict[str, Filter]:
@@ -79,6 +89,14 @@ def _rules(resource_type: str) -> tuple[Rule, ...]:
     return tuple(
         Rule(row["rule"], tuple(row["filters"].split()), tuple(row["others"].split()))
         for row in _rows("search_rules")
+        if row["resource_type"] == resource_type
+    )
+
+
+def _fixed(resource_type: str) -> tuple[Fixed, ...]:
+    return tuple(
+        Fixed(row["filter"], row["parameter"], row["value"])
+        for row in _rows("search_fixed")
         if row["resource_type"] == resource_type
     )
 
