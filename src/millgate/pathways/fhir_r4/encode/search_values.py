@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import calendar
 import re
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -133,6 +133,27 @@ def utc(at: datetime) -> str:
     """The instant as Millennium wants it: UTC, `Z`, no more digits than it has. Source: Millennium fact sheet §4.7."""
     precision = "seconds" if at.microsecond == 0 else "microseconds" if at.microsecond % 1000 else "milliseconds"
     return at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec=precision) + "Z"
+
+
+def from_millisecond(at: datetime) -> str:
+    """The first whole millisecond at or after the instant, in UTC: the finest that Millennium's times are, always written out.
+
+    For bounds that the source takes in equal precision only.
+    """
+    return _milliseconds(at, 0)
+
+
+def last_millisecond(at: datetime) -> str:
+    """The last whole millisecond before the instant: an exclusive bound for a source that takes inclusive ones only."""
+    return _milliseconds(at, 1)
+
+
+def _milliseconds(at: datetime, before: int) -> str:
+    try:
+        whole = at.astimezone(UTC) + timedelta(microseconds=-at.microsecond % 1000, milliseconds=-before)
+    except OverflowError as error:
+        raise Unfit("invalid", "is not a date or instant of the calendar") from error
+    return whole.replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
 
 
 def _start_of_day(day: date, time_zone: str | None) -> datetime:
