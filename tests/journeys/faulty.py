@@ -96,6 +96,10 @@ class Hospital:
         """Set a rule on the dial."""
         await self._control(http, "POST", "faults", json={"kind": kind, **rule})
 
+    async def settle(self, http: aiohttp.ClientSession) -> None:
+        """Clear the dial; what was seen stays."""
+        await self._control(http, "DELETE", "faults")
+
     async def calm(self, http: aiohttp.ClientSession) -> None:
         """Clear the dial, and forget what was seen."""
         await self._control(http, "DELETE", "faults")

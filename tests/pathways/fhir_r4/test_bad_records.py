@@ -206,7 +206,7 @@ async def test_where_nothing_divides_a_search_the_error_stays_and_says_where(
 async def test_a_record_that_is_bad_no_more_is_not_missed(side: Side) -> None:
     patient = await side.patient()
     everything = ids_of(await side.walk("Observation", 30, patient_id=patient))
-    side.running.simulator.faults.add(Rule(kind="broken_record", resource_type="Observation", skip=1, count=1))
+    side.running.simulator.faults.add(Rule(kind="broken_record", resource_type="Observation", skip=1, count=2))
     pages = await side.walk("Observation", 30, patient_id=patient)
     assert ids_of(pages) == everything
     assert not any(page.warnings for page in pages)

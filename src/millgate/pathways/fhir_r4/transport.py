@@ -133,7 +133,7 @@ class FhirR4:
         if place.run:
             return await self._divided(connection, resource_type, place, calls, None)
         try:
-            found = await self._searchset(connection, resource_type, place.address, calls)
+            found = await self._twice(connection, resource_type, place.address, calls)
         except GatewayError as error:
             if not _names_bad_record(error):
                 raise
@@ -147,6 +147,15 @@ class FhirR4:
             fetched_at=self._now(),
             warnings=found.warnings,
         )
+
+    async def _twice(self, connection: Connection, resource_type: str, address: str, calls: list[Call]) -> Searchset:
+        """The page; one that fails on a bad record is asked for once more, before a whole search is divided for it."""
+        try:
+            return await self._searchset(connection, resource_type, address, calls)
+        except GatewayError as error:
+            if not _names_bad_record(error):
+                raise
+        return await self._searchset(connection, resource_type, address, calls)
 
     async def _divided(
         self, connection: Connection, resource_type: str, place: Place, calls: list[Call], error: GatewayError | None
