@@ -17,7 +17,7 @@ from collections.abc import Awaitable, Iterator
 from contextlib import contextmanager
 from typing import Final, Literal, TypeVar
 
-from millgate.errors import TryLater
+from millgate.errors import GatewayError, TryLater
 
 Result = TypeVar("Result")
 
@@ -29,18 +29,29 @@ _ends_at: contextvars.ContextVar[float | None] = contextvars.ContextVar("ends_at
 _urgency: contextvars.ContextVar[Urgency | None] = contextvars.ContextVar("urgency", default=None)
 
 
-@contextmanager
-def bounded(seconds: float, urgency: Urgency | None = None) -> Iterator[None]:
+class Bound:
+    """What is inside has so much time and is so urgent; made by `bounded`. Every read passes through one, so it is no generator."""
+
+    __slots__ = ("_ends", "_seconds", "_urgency", "_urgent")
+
+    def __init__(self, seconds: float, urgency: Urgency | None) -> None:
+        self._seconds = seconds
+        self._urgency = urgency
+
+    def __enter__(self) -> None:
+        ends, outer = time.monotonic() + self._seconds, _ends_at.get()
+        self._ends = _ends_at.set(ends if outer is None else min(ends, outer))
+        self._urgent = None if self._urgency is None else _urgency.set(self._urgency)
+
+    def __exit__(self, *_: object) -> None:
+        _ends_at.reset(self._ends)
+        if self._urgent is not None:
+            _urgency.reset(self._urgent)
+
+
+def bounded(seconds: float, urgency: Urgency | None = None) -> Bound:
     """Bound everything inside to `seconds` from now, or to what was left before if that is less; None keeps the urgency."""
-    now = time.monotonic()
-    outer = _ends_at.get()
-    ends = _ends_at.set(min(now + seconds, outer) if outer is not None else now + seconds)
-    urgent = _urgency.set(urgency if urgency is not None else _urgency.get())
-    try:
-        yield
-    finally:
-        _ends_at.reset(ends)
-        _urgency.reset(urgent)
+    return Bound(seconds, urgency)
 
 
 @contextmanager
@@ -76,13 +87,18 @@ def urgency() -> Urgency | None:
 
 
 async def wait(shared: Awaitable[Result]) -> Result:
-    """The result of work that others wait for too, which goes on if this caller's time is over: TryLater `upstream_timeout` then."""
+    """The result of work that others wait for too, which goes on if this caller's time is over: TryLater `upstream_timeout` then.
+
+    Where the work fails, each who waits has a GatewayError of its own.
+    """
     left = remaining()
-    if left is None:
-        return await asyncio.shield(shared)
     try:
+        if left is None:
+            return await asyncio.shield(shared)
         async with asyncio.timeout(left) as timeout:
             return await asyncio.shield(shared)
+    except GatewayError as error:
+        raise error.again() from error
     except TimeoutError as error:
         if not timeout.expired():
             raise

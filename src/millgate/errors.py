@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Self
 
 
 @dataclass(frozen=True, slots=True)
@@ -295,6 +296,12 @@ class GatewayError(Exception):
     def meaning(self) -> Code:
         """The row of `CODES` for this error."""
         return CODES[self.code]
+
+    def again(self) -> Self:
+        """The same failure as an object of its own, for another who waited for the same thing: each adds to it what is its own."""
+        other = type(self).__new__(type(self), *self.args)
+        other.__dict__.update(self.__dict__)
+        return other
 
 
 class TryLater(GatewayError):

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from time import monotonic
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
+from millgate import deadline
 from millgate.access.connection import Connection
 from millgate.access.parties import Client, Persona, Registration, Session, Tenant
 from millgate.access.rules import CONTEXTS_OF
@@ -81,15 +84,12 @@ class Authenticator:
 
     async def session_of(self, token: str) -> Session:
         """The open session that `token` stands for. Raises NeedAccess("invalid_session" | "session_expired")."""
-        session = self._known.get(token)
+        session = await self._known.of(token, lambda: self._sessions.by_token(token)) if token.startswith("ms_") else None
         if session is None:
-            session = await self._sessions.by_token(token) if token.startswith("ms_") else None
-            if session is None:
-                raise NeedAccess(
-                    "invalid_session",
-                    "Send the session token of POST /authenticate as `Authorization: Bearer ms_…`; this one is unknown or has ended.",
-                )
-            self._known.put(token, session)
+            raise NeedAccess(
+                "invalid_session",
+                "Send the session token of POST /authenticate as `Authorization: Bearer ms_…`; this one is unknown or has ended.",
+            )
         if session.expires_at <= self._now():
             raise NeedAccess("session_expired", "The session has expired; open another with POST /authenticate.")
         return session
@@ -163,18 +163,20 @@ class Authenticator:
 
         Raises NeedAccess("tenant_not_allowed") where there is none.
         """
-        known = self._parties.get(f"{persona}/{tenant_name}")
+        known = await self._parties.of(f"{persona}/{tenant_name}", lambda: self._parties_now(tenant_name, persona))
         if known is None:
-            tenant = await self._tenants.get(tenant_name)
-            registration = await self._tenants.registration(tenant_name, persona) if tenant else None
-            if tenant is None or registration is None:
-                raise NeedAccess(
-                    "tenant_not_allowed",
-                    f"The tenant {tenant_name!r} has no registration for the {persona} persona; the operator adds one.",
-                )
-            known = (replace(tenant, fhir_base=registration.fhir_base or tenant.fhir_base), registration)
-            self._parties.put(f"{persona}/{tenant_name}", known)
+            raise NeedAccess(
+                "tenant_not_allowed",
+                f"The tenant {tenant_name!r} has no registration for the {persona} persona; the operator adds one.",
+            )
         return known
+
+    async def _parties_now(self, tenant_name: str, persona: Persona) -> tuple[Tenant, Registration] | None:
+        tenant = await self._tenants.get(tenant_name)
+        registration = await self._tenants.registration(tenant_name, persona) if tenant else None
+        if tenant is None or registration is None:
+            return None
+        return replace(tenant, fhir_base=registration.fhir_base or tenant.fhir_base), registration
 
     @staticmethod
     def _connect(tenant: Tenant, registration: Registration, scopes: ScopeSet, advertised: Sequence[str]) -> Connection:
@@ -182,26 +184,43 @@ class Authenticator:
 
 
 class _Memory(Generic[Held]):
-    """The store's last few thousand answers, each remembered for `REMEMBERED_S`, so that a busy session costs no query a call."""
+    """The store's last few thousand answers, each remembered for `REMEMBERED_S` from when it was asked for.
+
+    A busy session costs no query a call, and one query where many calls find at once that what was remembered is too old.
+    """
 
     def __init__(self, most: int = 4096) -> None:
         self._most = most
         self._held: OrderedDict[str, tuple[float, Held]] = OrderedDict()
+        self._asked: dict[str, asyncio.Task[Held | None]] = {}
 
-    def get(self, key: str) -> Held | None:
+    async def of(self, key: str, ask: Callable[[], Coroutine[Any, Any, Held | None]]) -> Held | None:
+        """What is remembered under `key`, or else what `ask` answers; None is not remembered."""
         held = self._held.get(key)
-        if held is None or monotonic() - held[0] > REMEMBERED_S:
-            return None
-        return held[1]
+        if held is not None and monotonic() - held[0] <= REMEMBERED_S:
+            return held[1]
+        task = self._asked.get(key)
+        if task is None:
+            with deadline.unbounded():  # those who join later may have more time than the first
+                task = self._asked[key] = asyncio.create_task(ask())
+            task.add_done_callback(partial(self._answered, key, monotonic()))
+        return await deadline.wait(task)
 
-    def put(self, key: str, value: Held) -> None:
-        self._held[key] = (monotonic(), value)
-        self._held.move_to_end(key)
-        while len(self._held) > self._most:
-            self._held.popitem(last=False)
+    def _answered(self, key: str, asked_at: float, task: asyncio.Task[Held | None]) -> None:
+        value = None if task.cancelled() or task.exception() is not None else task.result()
+        if self._asked.get(key) is not task:  # what was asked before it was dropped is not remembered
+            return
+        del self._asked[key]
+        if value is not None:
+            self._held[key] = (asked_at, value)
+            self._held.move_to_end(key)
+            while len(self._held) > self._most:
+                self._held.popitem(last=False)
 
     def drop(self, key: str) -> None:
+        """Ask anew from now on."""
         self._held.pop(key, None)
+        self._asked.pop(key, None)
 
 
 def of_persona(ceiling: ScopeSet, persona: Persona) -> ScopeSet:

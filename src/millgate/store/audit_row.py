@@ -25,6 +25,7 @@ _MICROSECOND = timedelta(microseconds=1)
 _LENGTH = struct.Struct(">i")
 _INTEGER = struct.Struct(">ii")
 _BIGINT = struct.Struct(">iq")
+_PACKER = msgspec.msgpack.Encoder()
 _NULL = b"\xff\xff\xff\xff"
 
 # The columns in order, each with the type of its array in the insert statement; hash comes last and hashes all before it.
@@ -104,6 +105,7 @@ def patients_field(hashes: Iterable[bytes]) -> bytes:
     return _LENGTH.pack(len(data)) + data
 
 
+@lru_cache(maxsize=4096)
 def patient_hash(keys: TenantKeys, tenant: str, patient_id: str) -> bytes:
     """What stands for a patient in the open columns."""
     return keys.hash("audit/patient", tenant, patient_id)
@@ -111,7 +113,7 @@ def patient_hash(keys: TenantKeys, tenant: str, patient_id: str) -> bytes:
 
 def encoded(keys: TenantKeys, entry: Entry) -> list[bytes]:
     """The columns of an entry but for the first (seq) and the last (hash)."""
-    packed = msgspec.msgpack.encode(
+    packed = _PACKER.encode(
         (
             entry.user,
             entry.target_ids,

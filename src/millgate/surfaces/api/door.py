@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import re
-import uuid
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -14,6 +14,7 @@ import structlog
 from litestar import Request, Response
 from litestar.exceptions import HTTPException, InternalServerException
 from litestar.response.base import ASGIResponse
+from litestar.types import HTTPResponseStartEvent, Receive, Scope, Send
 
 from millgate import deadline
 from millgate.access.parties import Client, Session
@@ -37,6 +38,7 @@ _PURPOSE = re.compile(r"[A-Za-z0-9_-]{1,64}")  # a code such as TREAT, never a s
 PRIVATE = ("cache-control", "private, no-cache")
 NO_STORE = ("cache-control", "no-store")
 _ALWAYS = (("x-content-type-options", "nosniff"),)
+_NOSNIFF = (b"x-content-type-options", b"nosniff")
 
 
 @dataclass(slots=True)
@@ -84,6 +86,7 @@ class Reply:
     headers: list[tuple[str, str]] = field(default_factory=list)
 
 
+_BODILESS = frozenset({204, 304})
 READING = frozenset({"search", "read"})
 # How many calls to the source, each as long as one may take, a read has time for: a token, a page or record, and what belongs to it.
 CALLS_OF_A_READ = 3
@@ -97,7 +100,8 @@ def read_headers(scope: Any) -> Asked:
     scheme, _, bearer = found.get(b"authorization", "").partition(" ")
     purpose = found.get(b"x-purpose-of-use", "")
     return Asked(
-        request_id=given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex,
+        # A name, no secret: it need not be unguessable.
+        request_id=given if _REQUEST_ID.fullmatch(given) else f"{random.getrandbits(128):032x}",
         bearer=bearer.strip() if scheme.lower() == "bearer" else "",
         accept=found.get(b"accept", ""),
         content_type=found.get(b"content-type", "").partition(";")[0].strip().lower(),
@@ -186,7 +190,7 @@ class Door:
             await self._audit(asked, seen, reply.status, code)
         except GatewayError as error:
             reply = _refusal(error, asked.request_id)
-        return _send(reply, asked.request_id)
+        return _Sent(reply, asked.request_id)
 
     async def _audit(self, asked: Asked, seen: Seen, status: int, code: str | None) -> None:
         if code in ("invalid_session", "invalid_key") and seen.action != "authenticate":
@@ -226,13 +230,25 @@ def _refusal(error: GatewayError, request_id: str) -> Reply:
     return Reply(msgspec.json.encode(problem), problem.status, PROBLEM, headers)
 
 
-def _send(reply: Reply, request_id: str) -> ASGIResponse:
-    return ASGIResponse(
-        body=reply.body,
-        status_code=reply.status,
-        media_type=reply.media_type,
-        headers={**dict(reply.headers), **dict(_ALWAYS), "x-request-id": request_id},
-    )
+class _Sent(ASGIResponse):
+    """An answer whose head is ready to be sent: what the framework's own class does besides, no answer of a door needs."""
+
+    __slots__ = ("head",)
+
+    def __init__(self, reply: Reply, request_id: str) -> None:
+        headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in dict(reply.headers).items()]
+        headers += (_NOSNIFF, (b"x-request-id", request_id.encode("latin-1")))
+        self.body = b"" if reply.status in _BODILESS else reply.body
+        if reply.status not in _BODILESS:
+            charset = "; charset=utf-8" if reply.media_type.startswith("text/") else ""
+            headers.append((b"content-type", (reply.media_type + charset).encode("latin-1")))
+            headers.append((b"content-length", b"%d" % len(reply.body)))
+        self.head: HTTPResponseStartEvent = {"type": "http.response.start", "status": reply.status, "headers": headers}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it. The server leaves the body out where a HEAD asked. Source: RFC 9110 §9.3.2."""
+        await send(self.head)
+        await send({"type": "http.response.body", "body": self.body, "more_body": False})
 
 
 Body = TypeVar("Body", bound=msgspec.Struct)
@@ -280,7 +296,7 @@ def parse_body(raw: bytes, form: type[Body]) -> Body:
 def plain_reply(request: Request[Any, Any, Any], outcome: Reply | GatewayError) -> ASGIResponse:
     """An answer of a door that nobody has to be let in through, and that shows nothing of a patient."""
     asked = read_headers(request.scope)
-    return _send(_refusal(outcome, asked.request_id) if isinstance(outcome, GatewayError) else outcome, asked.request_id)
+    return _Sent(_refusal(outcome, asked.request_id) if isinstance(outcome, GatewayError) else outcome, asked.request_id)
 
 
 def refusal_response(

@@ -17,6 +17,7 @@ from millgate.errors import CallOperator, GatewayError
 from millgate.surfaces.api import metrics, operating, reading, reference, sessions, sign_in, writing
 from millgate.surfaces.api.door import Door, refusal_response
 from millgate.surfaces.api.metrics import Measured, Metrics
+from millgate.surfaces.api.one_write import OneWriteProtocol
 from millgate.surfaces.api.openapi import DecimalsAreNumbers
 from millgate.surfaces.api.problems import gateway_error_of
 
@@ -81,7 +82,7 @@ class Server:
             timeout_keep_alive=75,
             h11_max_incomplete_event_size=65_536,
             lifespan="off",
-            http="httptools",
+            http=OneWriteProtocol,
             ws="none",
         )
         self._server = _Uvicorn(config)
