@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import zlib
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
@@ -11,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from millgate.canonical.exchange import Call
+from millgate.canonical.noting import noted
 from millgate.errors import CallOperator, GatewayError, TryLater
 from millgate.pathways.addresses import stays_within
 from millgate.pathways.http import Limits, OutcomeUnknown, Transport, retry_after_s
@@ -212,3 +214,19 @@ async def test_no_error_names_the_query(transport: Transport, served: Source, ca
     with pytest.raises(GatewayError) as failed:
         await ask(transport, served, [], path="/r4/t/Patient?family=Quixote")
     assert "Quixote" not in f"{failed.value!r} {failed.value.detail} {caplog.text}"
+
+
+async def test_what_is_cut_off_is_noted_all_the_same(transport: Transport, served: Source) -> None:
+    served.on("/r4/t/Patient", say_nothing)
+    url = f"{served.base}/r4/t/Patient"
+    with noted() as calls:
+        direct = asyncio.ensure_future(transport.request("GET", url, within=served.base, calls=[], resource_type="Patient"))
+        while not served.requests:
+            await asyncio.sleep(0)
+        direct.cancel()
+        await asyncio.gather(direct, return_exceptions=True)
+    assert [(call.method, call.resource_type, call.status) for call in calls] == [("GET", "Patient", None)]
+    assert served.requests[0].headers["X-Request-Id"] == calls[0].request_id
+    served.on("/r4/t/Patient", reply(200))
+    await ask(transport, served, [])
+    assert len(calls) == 1

@@ -21,6 +21,7 @@ from yarl import URL
 
 from millgate import deadline
 from millgate.canonical.exchange import Call
+from millgate.canonical.noting import note
 from millgate.deadline import Urgency
 from millgate.errors import CallOperator, GatewayError, TryLater
 from millgate.pathways.addresses import check_address, hostname_of
@@ -243,7 +244,8 @@ class Transport:
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
             raise _translate(error, safe=safe, status=status) from error
         finally:
-            calls.append(Call(asked.method, asked.resource_type, status, request_id, upstream_request_id))
+            calls.append(made := Call(asked.method, asked.resource_type, status, request_id, upstream_request_id))
+            note(made)  # also for a caller who hangs up, whom `calls` does not reach any more
 
     async def _read(self, response: aiohttp.ClientResponse) -> bytes:
         read = bytearray()
