@@ -57,9 +57,12 @@ class DrugProduct(Shared, frozen=True, kw_only=True):
     conversion_factor: Annotated[
         Decimal | None, about("ChargeItem.extension(national-drug-product)", "From the drug's units to the charge's.")
     ] = None
-    item_version: Annotated[str | None, about("ChargeItem.extension(national-drug-product)", "The source's version of it.")] = (
-        None
-    )
+
+
+class ReplacedCharge(Reference, frozen=True, kw_only=True):
+    """A charge that another takes the place of."""
+
+    version: Annotated[str | None, about("ChargeItem.extension(replacing).item-version", "Which version of it.")] = None
 
 
 class Product(Code, frozen=True, kw_only=True):
@@ -113,7 +116,7 @@ class Charge(Object, frozen=True, kw_only=True):
     account_ids: Annotated[tuple[str, ...], about("ChargeItem.account", "Ids of the accounts that it is on.")] = ()
     services: Annotated[tuple[Reference, ...], about("ChargeItem.service", "What was done, as other objects.")] = ()
     replaces: Annotated[
-        tuple[Reference, ...], about("ChargeItem.extension(replacing)", "The charges that it takes the place of.")
+        tuple[ReplacedCharge, ...], about("ChargeItem.extension(replacing)", "The charges that it takes the place of.")
     ] = ()
     part_of: Annotated[tuple[Reference, ...], about("ChargeItem.partOf", "The charges that it is a part of.")] = ()
     supporting_information: Annotated[
@@ -163,7 +166,7 @@ def _millenniums_own(resource: Resource, notes: Notes) -> dict[str, Any]:
     """What Millennium keeps in extensions. Source: its pages on ChargeItem."""
     unit, net, place = (extension_of(resource, url) or {} for url in (UNIT_PRICE, NET_PRICE, PERFORMING_LOCATION))
     revenue = [each.get("valueCodeableConcept") for each in extensions_of(resource, REVENUE_CODE)]
-    replaced = [each["valueReference"] for each in extensions_of(resource, REPLACING) if "valueReference" in each]
+    replaced = {"of": extensions_of(resource, REPLACING)}
     products = {"of": extensions_of(resource, NATIONAL_DRUG_PRODUCT)}
     return {
         "description": text(extension_of(resource, CHARGE_DESCRIPTION) or {}, "valueString", "description", notes),
@@ -174,7 +177,7 @@ def _millenniums_own(resource: Resource, notes: Notes) -> dict[str, Any]:
         "unit_price": single(unit, "valueMoney", "unit_price", notes, money),
         "net_price": single(net, "valueMoney", "net_price", notes, money),
         "performing_location": single(place, "valueReference", "performing_location", notes, reference),
-        "replaces": listed({"of": replaced}, "of", "replaces", notes, reference),
+        "replaces": listed(replaced, "of", "replaces", notes, _replaced),
     }
 
 
@@ -199,21 +202,22 @@ def _prioritized(code: Code | None, element: dict[str, Any], field: str, notes: 
     return found if found != BillCode() else None
 
 
+def _replaced(element: dict[str, Any], field: str, notes: Notes) -> ReplacedCharge | None:
+    pointed = single(element, "valueReference", field, notes, reference) or Reference()
+    version = text(extension_of(element, "item-version") or {}, "valueId", field + ".version", notes)
+    found = ReplacedCharge(object=pointed.object, id=pointed.id, display=pointed.display, version=version)
+    return found if found != ReplacedCharge() else None
+
+
 def _drug_product(element: dict[str, Any], field: str, notes: Notes) -> DrugProduct | None:
-    code, amount, version, factor = (
+    code, amount, factor = (
         extension_of(element, url) or {}
-        for url in (
-            "national-drug-product-code",
-            "national-drug-product-quantity",
-            "item-version",
-            QUANTITY_CONVERSION_FACTOR,
-        )
+        for url in ("national-drug-product-code", "national-drug-product-quantity", QUANTITY_CONVERSION_FACTOR)
     )
     found = DrugProduct(
         code=concept_of(code, "valueCodeableConcept", field + ".code", notes),
         quantity=single(amount, "valueQuantity", field + ".quantity", notes, quantity),
         conversion_factor=decimal(factor, "valueDecimal", field + ".conversion_factor", notes),
-        item_version=text(version, "valueId", field + ".item_version", notes),
     )
     return found if found != DrugProduct() else None
 

@@ -164,6 +164,22 @@ def test_organizations_may_be_listed_without_a_filter_and_locations_may_not() ->
     assert problems("Location", name="North") == {"ids": "required", "name": "incomplete"}
 
 
+def test_parameters_that_always_come_along() -> None:
+    number = "https://fhir.cerner.com/t/statement-number|68002"
+    assert encode("Account", encounter_id="9") == [("-encounter", "9"), ("type", "guarantor-balance"), ("_count", "50")]
+    statement = [("patient", "1"), ("identifier", number), ("type", "statement")]
+    assert encode("Account", patient_id="1", identifier=number)[:3] == statement
+    assert problems("Account", patient_id="1") == {"patient_id": "incomplete"}
+    assert encode("ChargeItem", encounter_id="9")[:2] == [("context", "9"), ("-status", "billable")]
+    assert encode("RelatedPerson", patient_id="1") == [("patient", "1"), ("-relationship-level", "Patient")]
+    assert encode("RelatedPerson", encounter_id="9") == [("-encounter", "9")]
+
+
+def test_dispenses_take_one_lower_bound() -> None:
+    assert encode("MedicationDispense", patient_id="1", from_="2024-03-10T00:00:00Z")[1] == ("date", "ge2024-03-10T00:00:00Z")
+    assert problems("MedicationDispense", patient_id="1", to="2024-03-10T00:00:00Z") == {"to": "not_searchable"}
+
+
 def test_unknown_types_are_refused() -> None:
     with pytest.raises(FixRequest, match="search_not_supported"):
         encode("Basic", patient_id="1")
@@ -181,7 +197,35 @@ ONCE = {
     "Practitioner": "_id identifier family given name active _count",
     "Location": "_id -physicalType type identifier address address-city address-state address-postalcode name organization",
     "Organization": "_id identifier type name address _count",
+    "MedicationRequest": "_id patient status intent _lastUpdated _count",
+    "MedicationAdministration": "_id patient status performer _count",
+    "MedicationDispense": "_id patient date _lastUpdated _count",
+    "Coverage": "_id patient -encounter",
+    "RelatedPerson": "_id identifier patient -encounter -relationship-level",
+    "Person": "_id identifier",
+    "Device": "_id patient",
+    "Account": "_id -encounter patient identifier -guarantor type _count",
+    "ChargeItem": "_id context account -status _count",
+    "InsurancePlan": "_id owned-by",
+    "NutritionOrder": "_id patient status _lastUpdated _count",
+    "Consent": "_id patient",
 }
+# Of the types below every search is one of these ways, with nothing beside it but what narrows it.
+WAYS = {
+    "MedicationRequest": ({"_id"}, {"patient"}),
+    "MedicationAdministration": ({"_id"}, {"patient"}),
+    "MedicationDispense": ({"_id"}, {"patient"}),
+    "Coverage": ({"_id"}, {"patient"}, {"-encounter"}),
+    "RelatedPerson": ({"_id"}, {"patient", "-relationship-level"}, {"identifier", "-relationship-level"}, {"-encounter"}),
+    "Person": ({"_id"}, {"identifier"}),
+    "Device": ({"_id"}, {"patient"}),
+    "Account": ({"_id"}, {"-encounter", "type"}, {"patient", "identifier", "type"}, {"-guarantor", "type"}),
+    "ChargeItem": ({"_id"}, {"context", "-status"}, {"account", "-status"}),
+    "InsurancePlan": ({"_id"}, {"owned-by"}),
+    "NutritionOrder": ({"_id"}, {"patient"}),
+    "Consent": ({"_id"}, {"patient"}),
+}
+NARROWING = {"status", "intent", "performer", "effective-time", "date", "_lastUpdated", "_count"}
 DATES = {
     "Patient": {"birthdate"},
     "Encounter": {"date"},
@@ -189,6 +233,7 @@ DATES = {
     "DiagnosticReport": {"date"},
     "Appointment": {"date", "-date-or-req-period"},
     "Slot": {"start"},
+    "MedicationAdministration": {"effective-time"},
 }
 SINGLE = {"Patient": "*", "Encounter": "patient identifier status", "Observation": "patient", "DiagnosticReport": "patient"}
 COUNT_MOST = {"Observation": 200, "DiagnosticReport": 100, "Slot": 200}
@@ -242,6 +287,8 @@ def _broken_presence(kind: str, names: set[str]) -> list[str]:
         fits = bool(names & {"_id", "-physicalType", "type"} or described)
         fits = fits and ("address-city" not in names or bool(addressed))
         fits = fits and (not names & {"name", "organization"} or bool(described))
+    elif kind in WAYS:
+        fits = names - NARROWING in WAYS[kind]
     else:
         fits = True
     return [] if fits else ["required combination"]
@@ -265,7 +312,8 @@ def _broken_dates(kind: str, dates: Mapping[str, list[str]]) -> list[str]:
 
 FILTERS = (
     "ids patient_id encounter_id practitioner_id location_id from to updated_since category code status service_type identifier "
-    "name family given birth_date gender phone email postal_code active physical_type type address city state organization_id colour"
+    "name family given birth_date gender phone email postal_code active physical_type type address city state organization_id "
+    "intent account_id guarantor_id colour"
 ).split()
 WORDS = (
     "12 L-5 2345-7 http://loinc.org|2345-7 https://fhir.cerner.com/t/codeSet/14249|9 2024-01-05 2024-02-01T10:00:00Z "
