@@ -211,6 +211,8 @@ async def test_the_time_left_of_a_caller_who_waits_for_shared_work() -> None:
     with deadline.bounded(5, "batch"):
         assert deadline.urgency() == "batch"
         assert (deadline.remaining() or 0) > 4
+        with deadline.for_everybody():
+            assert (deadline.urgency(), deadline.remaining()) == ("interactive", None)
         with deadline.bounded(60):
             assert deadline.urgency() == "batch"
             assert (deadline.remaining() or 0) <= 5

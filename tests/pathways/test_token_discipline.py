@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
 
 import pytest
 
+from millgate import deadline
+from millgate.access.budget import Ceiling, Night
 from millgate.access.connection import Connection
 from millgate.access.parties import Registration, Tenant
 from millgate.canonical.exchange import Query
+from millgate.errors import TryLater
 from millgate.pathways.fhir_r4.transport import FhirR4
 from millgate.pathways.http import Limits, Transport
 from millgate.pathways.sources import Sources
@@ -34,6 +37,7 @@ class Load:
     pathway: FhirR4
     connection: Connection
     clock: list[float]
+    sources: Sources
     organization: str = ""
 
     @property
@@ -61,10 +65,13 @@ async def load() -> AsyncIterator[Load]:
     def now() -> datetime:
         return datetime.fromtimestamp(clock[0], UTC)
 
-    async with Transport(Limits(backoff_s=0.01), now=now, sources=Sources(now=now)) as transport:
+    sources = Sources(now=now)
+    async with Transport(Limits(backoff_s=0.01), now=now, sources=sources) as transport:
         tenant = Tenant("north", running.report["tenants"][0]["fhir_base"], "America/Chicago", now())
         registration = Registration("north", "system", "app", "client_secret_basic", "v2", b"s")
-        made = Load(running, FhirR4(transport, TokenBook(transport, now), now), Connection(tenant, registration, SCOPES), clock)
+        made = Load(
+            running, FhirR4(transport, TokenBook(transport, now), now), Connection(tenant, registration, SCOPES), clock, sources
+        )
         (hospital,) = running.simulator.tenants.values()
         made.organization = str(hospital.records.all("Organization")[0].id)
         yield made
@@ -74,6 +81,17 @@ async def load() -> AsyncIterator[Load]:
 async def test_500_calls_on_a_cold_start_cause_one_token_request(load: Load) -> None:
     await load.at_once()
     assert load.issued == 1
+
+
+async def test_discovery_and_tokens_are_everybodys_though_batch_begins_them_and_count_as_the_tenants(load: Load) -> None:
+    base = load.connection.tenant.fhir_base
+    load.sources.set_ceiling(base, Ceiling(night=Night(time(1), time(2), "UTC")))
+    with deadline.bounded(30, "batch"), pytest.raises(TryLater, match="upstream_throttled"):
+        await load.pathway.read(load.connection, "Organization", load.organization)
+    assert load.issued == 1
+    await load.at_once(5)
+    assert load.issued == 1
+    assert load.sources.state(base).hours[-1].endpoints == {"discovery": 2, "authorization": 1, "fhir": 5}
 
 
 async def test_expiry_under_load_causes_one_refresh(load: Load) -> None:

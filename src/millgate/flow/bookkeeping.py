@@ -132,7 +132,8 @@ class Bookkeeper:
                 await self.keep()
                 await self.look()
                 self._failing = False
-            except GatewayError as error:
+            except Exception as error:  # whatever it is, it must not end the watch over the ceilings
                 if not self._failing:
-                    log.warning("what was asked of sources is not written down for now", code=error.code)
+                    code = error.code if isinstance(error, GatewayError) else type(error).__name__
+                    log.warning("what was asked of sources is not written down for now", code=code)
                 self._failing = True
