@@ -231,7 +231,8 @@ async def test_invalid_request_to_authenticate(world: World, nobody: Caller) -> 
         assert len(problem["errors"]) >= len(fields)
 
 
-# What nobody can search by: for every object at least one search that the source would refuse.
+# What nobody can search by: for every object at least one search that the source would refuse, if only the one without a filter.
+WITHOUT_A_FILTER = [("", {"ids"})]
 UNSEARCHABLE: dict[str, list[tuple[str, set[str]]]] = {
     "patient": [("", {"ids"}), ("gender=female", {"ids"}), ("family=Li&updated_since=2026-01-01T00:00:00Z", {"updated_since"})],
     "encounter": [("", {"ids"}), ("patient_id=1&identifier=2", {"identifier"}), ("status=finished", {"ids", "status"})],
@@ -243,14 +244,29 @@ UNSEARCHABLE: dict[str, list[tuple[str, set[str]]]] = {
     "practitioner": [("", {"ids"}), ("given=Ann", {"ids", "given"})],
     "location": [("name=West", {"ids", "name"})],
     "organization": [("updated_since=2026-01-01T00:00:00Z", {"updated_since"})],
+    "medication_request": [("status=active", {"ids"}), ("patient_id=1&status=gone", {"status"})],
+    "medication_administration": [("from=2026-01-01T00:00:00Z", {"ids"}), ("patient_id=1&status=gone", {"status"})],
+    "medication_dispense": [("patient_id=1&from=2026-01-01&updated_since=2026-01-01T00:00:00Z", {"updated_since"})],
+    "coverage": [("", {"ids"}), ("patient_id=1&encounter_id=2", {"encounter_id"})],
+    "related_person": [("", {"ids"}), ("identifier=77", {"identifier"})],
+    "person": [("", {"ids"}), ("identifier=77", {"identifier"})],
+    "device": [("", {"ids"}), ("patient_id=1&updated_since=2026-01-01T00:00:00Z", {"updated_since"})],
+    "account": [("", {"ids"}), ("patient_id=1", {"patient_id"}), ("identifier=s%7C1", {"ids", "identifier"})],
+    "charge": [("", {"ids"}), ("encounter_id=1&updated_since=2026-01-01T00:00:00Z", {"updated_since"})],
+    "insurance_plan": [("", {"ids"})],
+    "nutrition_order": [("", {"ids"}), ("patient_id=1&status=gone", {"status"})],
+    "consent": [("", {"ids"}), ("patient_id=1&updated_since=2026-01-01T00:00:00Z", {"updated_since"})],
+    "medication_statement": [("", set()), ("ids=1", set())],
+    "financial_transaction": [("", set())],
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("name", OBJECTS)
 async def test_search_not_supported(world: World, caller: Caller, name: str) -> None:
-    for query, fields in UNSEARCHABLE[name]:
+    for query, fields in UNSEARCHABLE.get(name, WITHOUT_A_FILTER):
         said = await caller.get(f"/{OBJECTS[name].plural}?{query}")
-        problem = await refused(caller, said, "search_not_supported", r"It takes \w+", fields=fields)
+        says = r"It takes \w+" if OBJECTS[name].filters else "has a search for"
+        problem = await refused(caller, said, "search_not_supported", says, fields=fields)
         assert "upstream" not in problem
     assert await world.bench.hospital.seen(caller.http) == 0, "a search that the source would refuse has reached it"
 
@@ -436,6 +452,9 @@ async def test_not_found(world: World, caller: Caller, nobody: Caller) -> None:
     await refused(caller, await caller.get("/patients/1/2/3"), "not_found", "/docs")
     await refused(nobody, await nobody.get("/tenants/nobody", headers=operator), "not_found", "GET /tenants")
     for declaration in OBJECTS.values():
+        if not declaration.filters:  # no source grants a scope for what it has not
+            await refused(caller, await caller.get(f"/{declaration.plural}/no-such-id"), "scope_missing")
+            continue
         problem = await refused(
             caller, await caller.get(f"/{declaration.plural}/no-such-id"), "not_found", declaration.resource_type
         )

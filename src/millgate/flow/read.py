@@ -113,6 +113,7 @@ class Reader:
     async def page(self, session: Session, request: ListRequest) -> Answer:
         """One page of a list. Raises GatewayError as the contract's error table says."""
         declaration = request.declaration
+        _check_searchable(declaration)
         request = _confined(session, request)
         tenant = await self._authenticator.tenant_of(session)
         holder = Holder(tenant.name, tenant.fhir_base, session.client_id, declaration.name, session.patient_id)
@@ -423,6 +424,13 @@ def _visible(held: str | None, resources: Sequence[Resource], *, scoped: bool) -
         return list(resources), 0
     shown = [one for one in resources if is_only_about(patients_of(one), held, scoped=scoped)]
     return shown, len(resources) - len(shown)
+
+
+def _check_searchable(declaration: Declaration) -> None:
+    """Refuse what no source can be searched for, before anybody is asked for rights to it that no source gives."""
+    if not declaration.filters:
+        detail = f"No source that is connected has a search for {declaration.resource_type}."
+        raise FixRequest("search_not_supported", detail)
 
 
 def _conditions(filters: Mapping[str, tuple[str, ...]]) -> dict[str, str]:
