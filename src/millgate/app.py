@@ -17,6 +17,7 @@ from millgate.flow.authenticate import Authenticator
 from millgate.flow.bookkeeping import Bookkeeper
 from millgate.flow.cursor import Cursors
 from millgate.flow.event_feed import EventFeed
+from millgate.flow.launches import Launches
 from millgate.flow.published import PublishedKeys
 from millgate.flow.read import Reader
 from millgate.flow.record import Recorder
@@ -24,6 +25,7 @@ from millgate.flow.rejections import Rejections
 from millgate.flow.service_types import BookableTypes
 from millgate.flow.shelf import Shelf
 from millgate.flow.sign_in import SignInFlow
+from millgate.flow.sign_out import GivenBack, SignOut
 from millgate.flow.write import Writer
 from millgate.pathways.credentials import Credentials
 from millgate.pathways.fhir_r4.transport import FhirR4
@@ -71,6 +73,7 @@ class App:
     writer: Writer
     published: PublishedKeys
     sign_in: SignInFlow
+    sign_out: SignOut
     sources: Sources
     bookkeeper: Bookkeeper
     feed: EventFeed
@@ -99,7 +102,7 @@ class App:
             closing.push_async_callback(parts.tokens.aclose)
             parts.recorder.start()
             closing.push_async_callback(parts.recorder.close)
-            parts.people.tell_narrowed(parts.sign_in.narrowed)
+            parts.people.tell_narrowed(parts.sign_out.narrowed)
             app = parts.app
             closing.push_async_callback(app.writer.close)
             closing.push_async_callback(app.leave)
@@ -207,16 +210,52 @@ class _Parts:
         return SignInFlow(
             authenticator=self.authenticator,
             pathway=self.pathway,
-            desk=SignInDesk(self.transport, self.now, self.credentials),
+            desk=self.desk,
             sign_ins=self.store.sign_ins,
             grants=self.store.grants,
             sessions=self.store.sessions,
-            directory=_Directory(self.store),
+            launches=Launches(_Directory(self.store)),
+            sign_out=self.sign_out,
             now=self.now,
             new_id=_new_session_id,
             session_seconds=self.settings.session_seconds,
             public_url=lambda: self.address.url,
+        )
+
+    @cached_property
+    def desk(self) -> SignInDesk:
+        return SignInDesk(self.transport, self.now, self.credentials)
+
+    @cached_property
+    def sign_out(self) -> SignOut:
+        return SignOut(
+            authenticator=self.authenticator,
+            pathway=self.pathway,
+            desk=self.desk,
+            grants=self.store.grants,
+            sessions=self.store.sessions,
+            now=self.now,
             forget=self.people.forget,
+            audited=self.given_back,
+        )
+
+    async def given_back(self, done: GivenBack) -> None:
+        """Audit that the tokens of a session that is over were given back to the source; nobody asked for it."""
+        left = done.left
+        await self.store.audit.append(
+            Entry(
+                at=self.now(),
+                request_id=uuid.uuid4().hex,
+                client_id=left.client_id,
+                session_id=left.session_id,
+                tenant=left.tenant,
+                persona=left.persona,
+                action="expire",
+                object="session",
+                status=CODES[done.code].status if done.code else 200,
+                code=done.code,
+                calls=tuple(done.calls),
+            )
         )
 
     @cached_property
@@ -262,6 +301,7 @@ class _Parts:
             writer=self.writer,
             published=PublishedKeys(self.store.tenants),
             sign_in=self.sign_in,
+            sign_out=self.sign_out,
             sources=self.sources,
             bookkeeper=self.bookkeeper,
             feed=EventFeed(self.store.events, self.store.vault.subkey("events/place")),

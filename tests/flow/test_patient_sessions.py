@@ -8,13 +8,14 @@ from typing import Any
 import pytest
 
 from millgate.access.parties import Session
-from millgate.errors import NeedAccess
+from millgate.errors import FixRequest, NeedAccess
 from millgate.flow.appointment_request import AppointmentRequest
 from millgate.flow.read import Answer, Form, GetRequest, ListRequest
 from millgate.objects import OBJECTS
 from tests.flow.ward import SESSION, Begun, Journeys, Keys, Ward, appointment, slot
 
 MINE, OTHER = "7", "8"
+FORMS: tuple[Form, ...] = ("objects", "objects+fhir", "fhir")
 SCOPES = (
     *("patient/Appointment.crus", "patient/Observation.rs", "patient/Patient.rs"),
     *("user/Slot.rus", "user/Schedule.rs"),
@@ -93,6 +94,45 @@ async def test_answers_kept_for_one_session_are_not_given_to_another(ward: Ward,
     other = replace(session, id="another", patient_id=OTHER)
     assert (await listed(journeys, other, "appointment")).ids == ("2",)
     assert (await listed(journeys, session, "appointment")).origin == "cache"
+
+
+FOREIGN = (
+    {"reference": f"https://other.example/r4/t/Patient/{MINE}"},
+    {"reference": f"https://other.example/r4/t/Patient/{MINE}/_history/2"},
+    {"reference": f"HTTPS://FHIR.EXAMPLE/r4/t/Patient/{MINE}"},
+    {"identifier": {"system": "urn:oid:1.2", "value": "mrn-8"}, "type": "Patient"},
+    {"reference": "#p", "type": "Patient"},
+    {"reference": "urn:uuid:53fefa32-fcbb-4ff8-8a92-55ee120877b7", "type": "Patient"},
+)
+
+
+@BOTH
+@pytest.mark.parametrize("foreign", FOREIGN, ids=str)
+async def test_a_patient_of_another_server_is_not_ones_own_though_the_id_be_the_same(
+    ward: Ward, session: Session, foreign: dict[str, Any]
+) -> None:
+    ward.observations = [{"resourceType": "Observation", "id": "o9", "subject": foreign}]
+    ward.appointments["9"] = {**of(MINE, "9"), "participant": [{"actor": foreign, "status": "accepted"}]}
+    ward.appointments["10"] = of(MINE, "10")
+    ward.appointments["10"]["participant"].append({"actor": foreign, "status": "accepted"})
+    before = {name: dict(found) for name, found in ward.appointments.items()}
+    for form in FORMS:
+        assert (await listed(Journeys(ward), session, "observation", form)).ids == ()
+        assert set((await listed(Journeys(ward), session, "appointment", form)).ids) <= {"1"}
+    for appointment_id in ("9", "10"):
+        with pytest.raises(NeedAccess, match="patient_out_of_context"):
+            await one(Journeys(ward), session, "appointment", appointment_id)
+        for change in ({"status": "cancelled"}, {"slot_id": "s1"}):
+            with pytest.raises(NeedAccess, match="patient_out_of_context"):
+                await write(ward, session, appointment_id=appointment_id, **change)
+    assert ward.appointments == before
+
+
+async def test_an_appointment_of_a_patient_elsewhere_is_not_booked_anew_for_a_namesake(ward: Ward) -> None:
+    ward.appointments["9"] = {**of(MINE, "9"), "participant": [{"actor": FOREIGN[0], "status": "accepted"}]}
+    with pytest.raises(FixRequest, match="names no single patient"):
+        await write(ward, SESSION, appointment_id="9", slot_id="s1")
+    assert ward.slots["s1"]["status"] == "free"
 
 
 @BOTH

@@ -234,6 +234,47 @@ async def test_the_issuer_at_the_callback_is_the_tenants(bench: Bench, iss: str,
     assert len(bench.authority.served.seen("/token")) == (1 if taken else 0)
 
 
+@pytest.mark.parametrize("given", [{}, {"error": "access_denied", "code": None}], ids=["code", "error"])
+@pytest.mark.parametrize(
+    ("advertised", "iss", "taken"),
+    [
+        (True, None, False),
+        (True, "", False),
+        (True, "https://evil.example", False),
+        (True, "{issuer}", True),
+        (False, None, True),
+        ("true", None, True),
+        (None, None, True),
+        (False, "https://evil.example", False),
+        (False, "{issuer}", True),
+    ],
+)
+async def test_an_answer_says_who_gives_it_where_the_server_says_that_its_answers_do(
+    bench: Bench, advertised: Any, iss: str | None, taken: bool, given: dict[str, Any]
+) -> None:
+    """Source: RFC 9207 §2.4. Errors are held to it as codes are."""
+    publish(bench.authority, authorization_response_iss_parameter_supported=advertised)
+    begun = await bench.begin()
+    told = iss.format(issuer=bench.authority.issuer) if iss is not None else None
+    fields = fields_of(await bench.come_back(begun, iss=told, **given))
+    assert fields.get("error") == (("scope_narrowed" if given else None) if taken else "invalid_session")
+    assert len(bench.authority.served.seen("/token")) == (1 if taken and not given else 0)
+
+
+async def test_an_answer_that_names_a_server_is_not_taken_where_the_tenants_names_none(bench: Bench) -> None:
+    publish(bench.authority, issuer=None)
+    assert (await bench.come_back(await bench.begin(), iss=bench.authority.issuer)).code == "invalid_session"
+
+
+async def test_an_id_token_of_another_sign_in_is_refused(bench: Bench) -> None:
+    first, second = await bench.begin(), await bench.begin()
+    nonces = [query_of(begun.authorization_url)["nonce"] for begun in (first, second)]
+    assert len(set(nonces)) == 2
+    bench.authority.says |= {"id_token": bench.authority.id_token(nonce=nonces[0])}
+    assert (await bench.come_back(second)).code == "invalid_session"
+    assert (await bench.come_back(first)).code is None
+
+
 async def test_a_sign_in_lasts_ten_minutes_and_its_code_two(bench: Bench) -> None:
     begun = await bench.begin()
     bench.authority.clock.pass_by(601)
@@ -339,7 +380,7 @@ async def test_a_refused_refresh_token_ends_the_persons_session(bench: Bench) ->
 async def test_an_ended_session_is_revoked_at_the_source_and_forgotten_here(bench: Bench) -> None:
     session = await bench.arrive()
     bench.authority.served.on("/revoke", reply(200))
-    await bench.app.sign_in.end(session)
+    await bench.app.sign_out.end(session)
     assert len(bench.authority.served.seen("/revoke")) == 1
     assert b"token=refresh-1" in bench.authority.served.bodies[-1]
     assert await bench.app.store.grants.get(session.id) is None
@@ -351,7 +392,7 @@ async def test_an_ended_session_is_revoked_at_the_source_and_forgotten_here(benc
 async def test_a_source_that_does_not_revoke_keeps_no_session_open(bench: Bench, status: int) -> None:
     session = await bench.arrive()
     bench.authority.served.on("/revoke", reply(status))
-    await bench.app.sign_in.end(session)
+    await bench.app.sign_out.end(session)
     assert await bench.app.store.grants.get(session.id) is None
 
 

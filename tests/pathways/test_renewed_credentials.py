@@ -103,6 +103,17 @@ async def test_a_code(world: World) -> None:
     assert world.told == [True]
 
 
+async def test_a_revocation(world: World) -> None:
+    async def revoked(_: web.Request) -> web.StreamResponse:
+        return world.refuses({}) or web.Response()
+
+    world.authority.served.on("/revoke", revoked)
+    desk = SignInDesk(world.transport, world.authority.clock, world.credentials)
+    await desk.revoke(NEW, f"{world.authority.served.base}/revoke", "refresh-1", [])
+    assert len(world.authority.served.seen("/revoke")) == 2
+    assert world.told == [True]
+
+
 async def test_a_refresh(world: World) -> None:
     held = Held(UserGrant("access-0", "refresh-1", SCOPES, START - timedelta(seconds=1), START - timedelta(minutes=10)))
     people = UserTokens(world.transport, held, now=world.authority.clock, credentials=world.credentials)

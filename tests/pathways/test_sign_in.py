@@ -131,6 +131,8 @@ async def test_several_audiences_need_the_one_that_asked(desk: SignInDesk, autho
         ({"iat": 1_900_000_000}, "in the future"),
         ({"iat": 1e300}, "in the future"),
         ({"iat": None}, "in the future"),
+        ({"nonce": "of another sign-in"}, "another sign-in"),
+        ({"nonce": ["n-1"]}, "another sign-in"),
     ],
 )
 async def test_an_id_token_that_is_not_for_us_now_is_refused(
@@ -307,6 +309,6 @@ def test_a_denial_with_a_wild_address_is_still_one(error_uri: str | None) -> Non
 
 async def test_a_refresh_token_is_revoked_with_the_registrations_proof(desk: SignInDesk, authority: Authority) -> None:
     authority.served.on("/revoke", reply(200))
-    await desk.revoke(PROVIDER, f"{authority.served.base}/revoke", "refresh-1")
+    await desk.revoke(PROVIDER, f"{authority.served.base}/revoke", "refresh-1", [])
     assert b"token=refresh-1" in authority.served.bodies[0]
     assert authority.served.requests[0].headers["Authorization"].startswith("Basic ")

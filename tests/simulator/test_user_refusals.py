@@ -101,6 +101,21 @@ async def test_other_errors_go_to_the_callback(user_bench: Bench, changes: dict[
     assert query == {"client": [person.app["client_id"]], "tenant": [user_bench.tenant], "persona": ["provider"]}
 
 
+@pytest.mark.parametrize("named", [True, False])
+async def test_answers_name_their_server_where_it_says_so(open_bench: Open, named: bool) -> None:
+    """Source: RFC 9207, with codes and with errors, at once and at the end of a flow."""
+    bench = await open_bench(redirect_uris=(REDIRECT,), callback_issuer=named)
+    smart = (await bench.get(f"{bench.fhir}/.well-known/smart-configuration")).json
+    assert smart.get("authorization_response_iss_parameter_supported", False) is named
+    person = Person(bench, "provider")
+    answers = [
+        callback(await person.ask(response_type="token")),
+        await person.through(await person.ask(), decision="deny"),
+        await person.through(await person.ask()),
+    ]
+    assert [answer.fields.get("iss") for answer in answers] == [smart["issuer"] if named else None] * 3
+
+
 async def test_a_repeated_parameter(user_bench: Bench) -> None:
     person = Person(user_bench, "provider")
     said = await user_bench.call(

@@ -48,9 +48,13 @@ async def test_tenant_is_added_once_listed_and_updated(store: Store, clock: Cloc
     with pytest.raises(GatewayError, match="a tenant a already"):
         await store.tenants.add(tenant(clock, "a"))
     assert [one.name for one in await store.tenants.list()] == ["a", "b"]
-    moved = replace(tenant(clock, "a"), fhir_base="https://elsewhere", time_zone=None)
-    assert await store.tenants.update(moved)
-    assert await store.tenants.get("a") == moved
+    slashed = replace(tenant(clock, "a"), fhir_base=tenant(clock, "a").fhir_base + "/", private_address=True)
+    assert await store.tenants.update(slashed)
+    assert await store.tenants.get("a") == slashed
+    assert await store.tenants.update(replace(slashed, time_zone=None))
+    assert await store.tenants.get("a") == slashed  # a time zone that is not given is not taken away
+    assert not await store.tenants.update(replace(slashed, fhir_base="https://elsewhere"))
+    assert await store.tenants.get("a") == slashed
     assert not await store.tenants.update(tenant(clock, "c"))
     assert await store.tenants.get("c") is None
 

@@ -37,6 +37,9 @@ class Discovery(Protocol):
     @property
     def issuer(self) -> str | None: ...
 
+    @property
+    def names_issuer(self) -> bool: ...
+
 
 class Pathway(Protocol):
     """One way to a source. Each call raises only GatewayError; each result names the exchanges it took."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from hashlib import sha256
 from hmac import compare_digest
@@ -19,71 +19,21 @@ import msgspec
 import structlog
 
 from millgate.access.grants import UserGrant
-from millgate.access.parties import Client, Persona, Registration, Session, Tenant
+from millgate.access.parties import Client, Persona, Session
 from millgate.access.scopes import ScopeSet, granted
 from millgate.canonical.exchange import Call
 from millgate.errors import FieldProblem, FixRequest, GatewayError, NeedAccess, NotOffered
 from millgate.flow.asking import OFFLINE, scopes_to_ask
 from millgate.flow.authenticate import Authenticator, Opened
+from millgate.flow.desk import Desk, SignedIn
+from millgate.flow.launches import Launches
 from millgate.flow.pathway import Pathway
+from millgate.flow.sign_out import SignOut
 
 log = structlog.get_logger(__name__)
 
 SIGN_IN_LIFE = timedelta(minutes=10)
 CALLBACK = "/authenticate/callback"
-
-
-class SignedIn(Protocol):
-    """What a code brought; see `pathways.sign_in.SignedIn`."""
-
-    @property
-    def grant(self) -> UserGrant: ...
-    @property
-    def patient_id(self) -> str | None: ...
-    @property
-    def encounter_id(self) -> str | None: ...
-    @property
-    def user(self) -> str | None: ...
-    @property
-    def need_patient_banner(self) -> bool | None: ...
-    @property
-    def tenant_id(self) -> str | None: ...
-    @property
-    def calls(self) -> Sequence[Call]: ...
-
-
-class Desk(Protocol):
-    """The pathway's side of a sign-in."""
-
-    def authorization_url(
-        self,
-        endpoint: str,
-        *,
-        client_id: str,
-        redirect_uri: str,
-        scopes: tuple[str, ...],
-        state: str,
-        verifier: str,
-        audience: str,
-        launch: str | None,
-    ) -> str: ...
-
-    def denial(self, error: str, error_uri: str | None) -> GatewayError: ...
-
-    async def exchange(
-        self,
-        registration: Registration,
-        *,
-        endpoint: str,
-        code: str,
-        redirect_uri: str,
-        verifier: str,
-        asked: tuple[str, ...],
-        issuer: str | None,
-        fhir_base: str,
-    ) -> SignedIn: ...
-
-    async def revoke(self, registration: Registration, endpoint: str, refresh_token: str) -> None: ...
 
 
 class SignIns(Protocol):
@@ -101,23 +51,10 @@ class Grants(Protocol):
     """The store's side of people's tokens."""
 
     async def put(self, session_id: str, tenant: str, grant: UserGrant) -> None: ...
-    async def get(self, session_id: str) -> UserGrant | None: ...
-    async def end(self, session_id: str) -> None: ...
 
 
 class Sessions(Protocol):
     async def open(self, session: Session) -> str: ...
-    async def get(self, session_id: str) -> Session | None: ...
-    async def narrow(self, session: Session) -> None: ...
-
-
-class Directory(Protocol):
-    """Tenants and clients, to find whom a launch is for."""
-
-    async def tenants(self) -> Sequence[Tenant]: ...
-    async def registration(self, tenant: str, persona: Persona) -> Registration | None: ...
-    async def clients(self) -> Sequence[Client]: ...
-    async def client(self, client_id: str) -> Client | None: ...
 
 
 class _Plan(msgspec.Struct, array_like=True, frozen=True):
@@ -131,6 +68,7 @@ class _Plan(msgspec.Struct, array_like=True, frozen=True):
     return_url: str
     return_state: str | None
     binding: bytes | None
+    nonce: str | None = None
 
 
 class _Outcome(msgspec.Struct, array_like=True, frozen=True):
@@ -183,12 +121,12 @@ class SignInFlow:
         sign_ins: SignIns,
         grants: Grants,
         sessions: Sessions,
-        directory: Directory,
+        launches: Launches,
+        sign_out: SignOut,
         now: Callable[[], datetime],
         new_id: Callable[[], str],
         session_seconds: int,
         public_url: Callable[[], str],
-        forget: Callable[[str], None],
     ) -> None:
         self._authenticator = authenticator
         self._pathway = pathway
@@ -196,12 +134,12 @@ class SignInFlow:
         self._sign_ins = sign_ins
         self._grants = grants
         self._sessions = sessions
-        self._directory = directory
+        self._launches = launches
+        self._sign_out = sign_out
         self._now = now
         self._new_id = new_id
         self._life = timedelta(seconds=session_seconds)
         self._public_url = public_url
-        self._forget = forget
 
     async def begin(
         self,
@@ -229,7 +167,11 @@ class SignInFlow:
                 "not_offered_by_tenant", "The tenant's server names no authorization endpoint, so nobody can sign in."
             )
         wanted, allowed, asked = scopes_to_ask(client, registration, persona, scopes, discovery.scopes_supported, launch)
-        verifier, binding = secrets.token_urlsafe(48), secrets.token_urlsafe(32) if bound else None
+        verifier, nonce, binding = (
+            secrets.token_urlsafe(48),
+            secrets.token_urlsafe(24),
+            secrets.token_urlsafe(32) if bound else None,
+        )
         redirect_uri = registration.redirect_uri or self._public_url().rstrip("/") + CALLBACK
         plan = _Plan(
             verifier,
@@ -240,6 +182,7 @@ class SignInFlow:
             back,
             return_state,
             sha256(binding.encode()).digest() if binding else None,
+            nonce,
         )
         session_id = self._new_id()
         state = await self._sign_ins.begin(
@@ -259,20 +202,14 @@ class SignInFlow:
             verifier=verifier,
             audience=place.fhir_base,
             launch=launch,
+            nonce=nonce,
         )
         return Begun(session_id, url, int(SIGN_IN_LIFE.total_seconds()), state, binding, client.id, tenant)
 
     async def launch(self, iss: str, launch: str, client_id: str | None) -> Begun:
         """An EHR opens the application: the same sign-in, with the EHR's launch context. An unknown `iss` is refused."""
-        found = await self._issuer(iss)
-        if found is None:
-            raise FixRequest(
-                "invalid_request",
-                "The launch is refused: `iss` is the FHIR base of no tenant of this gateway.",
-                errors=[FieldProblem("iss", "unknown", "must be the FHIR base of a tenant, as its operator added it")],
-            )
-        tenant, persona = found
-        client = await self._launched(tenant, client_id)
+        tenant, persona = await self._launches.place(iss)
+        client = await self._launches.client(tenant, client_id)
         back = client.return_urls[0]  # nobody is there to say which one: the first that was registered
         return await self.begin(
             client, tenant=tenant, persona=persona, scopes=None, return_url=back, return_state=None, launch=launch, bound=True
@@ -336,44 +273,17 @@ class SignInFlow:
         )
         return Opened(session, await self._sessions.open(session))
 
-    async def end(self, session: Session) -> None:
-        """Forget the person's tokens, and tell the source where it takes that."""
-        grant = await self._grants.get(session.id)
-        self._forget(session.id)
-        await self._grants.end(session.id)
-        if grant is None or grant.refresh_token is None:
-            return
-        try:
-            place, registration = await self._authenticator.parties_of(session.tenant, session.persona)
-            endpoint = (await self._pathway.discover(place.fhir_base)).revocation_endpoint
-            if endpoint is not None:
-                await self._desk.revoke(registration, endpoint, grant.refresh_token)
-        except GatewayError as error:
-            # The session is over here whatever the source says; its own token dies when it is not used.
-            log.warning("refresh token not revoked at the source", tenant=session.tenant, code=error.code)
-
-    async def narrowed(self, session_id: str, scopes: tuple[str, ...]) -> None:
-        """A refresh brought fewer scopes: the session holds what is left, and says what was lost in `denied_scopes`."""
-        session = await self._sessions.get(session_id)
-        if session is None:
-            return
-        before = ScopeSet.parse(session.scopes)
-        held = granted(before, scopes).scopes
-        denied = ScopeSet.parse(session.denied_scopes).union(before.minus(held))
-        await self._sessions.narrow(replace(session, scopes=held.strings(), denied_scopes=denied.strings()))
-
     async def _exchange(
         self, under_way: Any, plan: _Plan, code: str | None, error: str | None, error_uri: str | None, iss: str | None
     ) -> tuple[str, SignedIn]:
         """The session code of a sign-in whose browser came back, and what the source said of it."""
+        place, registration = await self._authenticator.parties_of(under_way.tenant, under_way.persona)
+        discovery = await self._pathway.discover(place.fhir_base)
+        _check_issuer(iss, discovery.issuer, expected=discovery.names_issuer)
         if error is not None:
             raise self._desk.denial(error, error_uri)
         if not code:
             raise FixRequest("invalid_request", "The source sent the browser back with neither a code nor an error.")
-        place, registration = await self._authenticator.parties_of(under_way.tenant, under_way.persona)
-        discovery = await self._pathway.discover(place.fhir_base)
-        if iss is not None and iss.rstrip("/") != (discovery.issuer or iss).rstrip("/"):
-            raise NeedAccess("invalid_session", "The sign-in is refused: another authorization server answered than was asked.")
         if discovery.token_endpoint is None:
             raise NotOffered("not_offered_by_tenant", "The tenant's server names no token endpoint.")
         signed_in = await self._desk.exchange(
@@ -385,45 +295,16 @@ class SignInFlow:
             asked=plan.asked,
             issuer=discovery.issuer,
             fhir_base=place.fhir_base,
+            nonce=plan.nonce,
         )
         try:
             outcome = _outcome(under_way.persona, place.fhir_base, plan, signed_in)
-        except GatewayError as refused:
-            refused.calls = tuple(signed_in.calls)
+        except GatewayError as refused:  # what nobody will use is not left lying about at the source
+            given_back = await self._sign_out.refuse(under_way.tenant, under_way.persona, signed_in.grant)
+            refused.calls = (*signed_in.calls, *given_back)
             raise
         await self._grants.put(under_way.id, under_way.tenant, signed_in.grant)
         return await self._sign_ins.answer(under_way, msgspec.msgpack.encode(outcome)), signed_in
-
-    async def _issuer(self, iss: str) -> tuple[str, Persona] | None:
-        """The tenant and the persona whose FHIR base this is; bases with and without a trailing slash are one."""
-        base = iss.rstrip("/")
-        personas: tuple[Persona, ...] = ("provider", "patient")
-        for tenant in await self._directory.tenants():
-            for persona in personas:
-                registration = await self._directory.registration(tenant.name, persona)
-                if registration is not None and (registration.fhir_base or tenant.fhir_base).rstrip("/") == base:
-                    return tenant.name, persona
-        return None
-
-    async def _launched(self, tenant: str, client_id: str | None) -> Client:
-        """The client that a launch is for: the one named in the launch URL, or the only one that could be meant."""
-        if client_id is not None:
-            named = await self._directory.client(client_id)
-            candidates = [named] if named else []
-        else:
-            candidates = list(await self._directory.clients())
-        fit = [one for one in candidates if one.revoked_at is None and tenant in one.tenants and one.return_urls]
-        if len(fit) != 1:
-            raise FixRequest(
-                "invalid_request",
-                "It is not clear which client this launch is for.",
-                errors=[
-                    FieldProblem(
-                        "client", "required", "register the launch URL with ?client=<client id>, of a client with a return URL"
-                    )
-                ],
-            )
-        return fit[0]
 
 
 def _outcome(persona: Persona, fhir_base: str, plan: _Plan, signed_in: SignedIn) -> _Outcome:
@@ -446,6 +327,17 @@ def _outcome(persona: Persona, fhir_base: str, plan: _Plan, signed_in: SignedIn)
         signed_in.user,
         signed_in.need_patient_banner,
     )
+
+
+def _check_issuer(iss: str | None, issuer: str | None, *, expected: bool) -> None:
+    """Nothing, if the authorization server that was asked answers, as far as an answer tells. Source: RFC 9207 §2.4."""
+    if iss is None and expected:
+        raise NeedAccess(
+            "invalid_session",
+            "The sign-in is refused: the answer does not say which authorization server gives it, though the tenant's does.",
+        )
+    if iss is not None and (issuer is None or iss.rstrip("/") != issuer.rstrip("/")):
+        raise NeedAccess("invalid_session", "The sign-in is refused: another authorization server answered than was asked.")
 
 
 def _return_url(client: Client, return_url: str | None) -> str:

@@ -20,7 +20,7 @@ from millgate.access.parties import Session
 from millgate.access.rules import allow_patient, held_patient, is_only_about, require
 from millgate.canonical import json
 from millgate.canonical.exchange import AppointmentWrite, BookSlot, Call, ChangeStatus, Found, ProposeAppointment, Sent
-from millgate.canonical.patients import patients_of
+from millgate.canonical.patients import is_patient_id, patients_of
 from millgate.errors import FieldProblem, FixRequest, GatewayError, NeedAccess, TryLater, Upstream
 from millgate.flow.appointment_request import AppointmentRequest, cancel_reason, check, checked, digest, not_sent
 from millgate.flow.authenticate import Authenticator
@@ -266,7 +266,7 @@ class Writer:
             )
             return await self._answer(connection, sent, 200, calls, not_sent(request, "reason", "comment"))
         patients = patients_of(old.resource)
-        if len(patients) != 1:
+        if len(patients) != 1 or not is_patient_id(patients[0]):
             raise FixRequest("rejected_by_source", "The appointment names no single patient, so it cannot be booked anew.")
         allow_patient(session, patients[0], require(session, "Appointment", "c"))
         if again and "requestedPeriod" in old.resource:  # it was a proposal: the first sending may have given it this slot

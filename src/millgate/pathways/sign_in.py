@@ -27,7 +27,7 @@ from millgate.errors import CallOperator, FixMessage, GatewayError, NeedAccess, 
 from millgate.pathways.credentials import Credentials
 from millgate.pathways.http import Answer, Transport
 from millgate.pathways.oauth_errors import explain, shown_uri, urn_of
-from millgate.pathways.tokens import AccessToken, prove, read_token
+from millgate.pathways.tokens import AccessToken, prove, read_token, refusal_of
 
 ID_TOKEN_ALGORITHMS: Final = ["RS256", "RS384", "ES256", "ES384"]  # never none, never one with a shared secret
 LEEWAY: Final = timedelta(seconds=60)
@@ -47,6 +47,16 @@ class SignedIn:
     need_patient_banner: bool | None
     tenant_id: str | None
     calls: tuple[Call, ...] = field(default=(), repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class _Expected:
+    """Whom an id token has to be for, and from."""
+
+    client_id: str
+    issuer: str | None
+    fhir_base: str
+    nonce: str | None = field(repr=False)
 
 
 def challenge(verifier: str) -> str:
@@ -79,6 +89,7 @@ class SignInDesk:
         verifier: str,
         audience: str,
         launch: str | None,
+        nonce: str | None = None,
     ) -> str:
         """Where to send the browser."""
         parameters = {
@@ -90,7 +101,7 @@ class SignInDesk:
             "aud": audience,
             "code_challenge": challenge(verifier),
             "code_challenge_method": "S256",
-        } | ({"launch": launch} if launch is not None else {})
+        } | {name: value for name, value in (("launch", launch), ("nonce", nonce)) if value is not None}
         separator = "&" if urlsplit(endpoint).query else "?"
         return f"{endpoint}{separator}{urlencode(parameters)}"
 
@@ -117,6 +128,7 @@ class SignInDesk:
         asked: tuple[str, ...],
         issuer: str | None,
         fhir_base: str,
+        nonce: str | None = None,
     ) -> SignedIn:
         """What the code brings. Raises CallOperator("upstream_error") with the server's reason, or NeedAccess for a bad id token."""
         calls: list[Call] = []
@@ -136,7 +148,8 @@ class SignInDesk:
         try:
             token, answer = await self._credentials.use(registration, attempt)
             members = _members(answer.body)
-            user = await self._user(members, registration, issuer, fhir_base, calls)
+            expected = _Expected(registration.client_id, issuer, fhir_base, nonce)
+            user = await self._user(members, expected, calls)
         except GatewayError as error:
             error.calls = tuple(calls)
             raise
@@ -168,56 +181,67 @@ class SignInDesk:
             body=urlencode(proven).encode(),
         )
 
-    async def revoke(self, registration: Registration, endpoint: str, refresh_token: str) -> None:
-        """Tell the source that a refresh token is not used any more. Source: RFC 7009."""
+    async def revoke(self, registration: Registration, endpoint: str, refresh_token: str, calls: list[Call]) -> None:
+        """Tell the source that a refresh token is not used any more; the exchanges are appended to `calls`. Source: RFC 7009.
+
+        Raises CallOperator with the server's reason where it does not take that; a token that it does not know is no error there.
+        """
+
+        async def attempt(one: Registration) -> None:
+            await self._revoke_by(one, endpoint, refresh_token, calls)
+
+        await self._credentials.use(registration, attempt)
+
+    async def _revoke_by(self, registration: Registration, endpoint: str, refresh_token: str, calls: list[Call]) -> None:
         form = {"token": refresh_token, "token_type_hint": "refresh_token", "client_id": registration.client_id}
         headers = {"Accept": "application/json", "Content-Type": "application/x-www-form-urlencoded"}
         prove(registration, endpoint, self._now(), str(uuid.uuid4()), form, headers)
-        await self._transport.request(
+        answer = await self._transport.request(
             "POST",
             endpoint,
             within=endpoint,
-            calls=[],
+            calls=calls,
             resource_type="revoke",
             headers=headers,
             body=urlencode(form).encode(),
             repeatable=True,
         )
+        if answer.status >= 400:
+            raise refusal_of(answer, self._now(), "a revocation")
 
-    async def _user(
-        self, members: Mapping[str, Any], registration: Registration, issuer: str | None, fhir_base: str, calls: list[Call]
-    ) -> str | None:
+    async def _user(self, members: Mapping[str, Any], expected: _Expected, calls: list[Call]) -> str | None:
         """Who signed in: the checked id token's fhirUser; without an id token, the proprietary member as it came."""
         id_token = _text(members.get("id_token"))
         if id_token is None:
             return _text(members.get("user"))
-        claims = await self._claims(id_token, registration, issuer, calls)
+        claims = await self._claims(id_token, expected, calls)
         fhir_user = _text(claims.get("fhirUser")) or _text(claims.get("profile"))
         if fhir_user is None:
             return _text(members.get("user"))
-        prefix = fhir_base.rstrip("/") + "/"
+        prefix = expected.fhir_base.rstrip("/") + "/"
         return fhir_user.removeprefix(prefix) if fhir_user.startswith(prefix) else "/".join(fhir_user.split("/")[-2:])
 
-    async def _claims(
-        self, id_token: str, registration: Registration, issuer: str | None, calls: list[Call]
-    ) -> Mapping[str, Any]:
+    async def _claims(self, id_token: str, expected: _Expected, calls: list[Call]) -> Mapping[str, Any]:
         """The id token's claims, if it is signed by a key of its identity provider, for us, now, and under this tenant's issuer."""
-        named = _unchecked_issuer(id_token)
+        named, issuer = _unchecked_issuer(id_token), expected.issuer
         if issuer is None or named is None or not _under(named, issuer):
             raise _bad("it was issued by another authorization server than the tenant's")
         checked = await self._signed(id_token, named, issuer, calls)
         now = self._now()
         audience = checked.get("aud")
         audiences = audience if isinstance(audience, list) else [audience]
-        if checked.get("iss") != named or registration.client_id not in audiences:
+        if checked.get("iss") != named or expected.client_id not in audiences:
             raise _bad("it is for another application")
-        if len(audiences) > 1 and checked.get("azp") != registration.client_id:
+        if len(audiences) > 1 and checked.get("azp") != expected.client_id:
             raise _bad("it is for several applications and was not asked for by this one")
         expires, issued = _moment(checked.get("exp")), _moment(checked.get("iat"))
         if expires is None or expires <= now - LEEWAY:
             raise _bad("it has expired; compare this machine's clock with the source's")
         if issued is None or issued > now + LEEWAY:  # Source: OpenID Connect Core §2, both are required
             raise _bad("it was issued in the future; compare this machine's clock with the source's")
+        # Whether Millennium gives it back is not known; the code itself is bound by PKCE. One that comes has to be ours.
+        if checked.get("nonce") not in (None, expected.nonce):
+            raise _bad("it is of another sign-in")
         return checked
 
     async def _signed(self, id_token: str, named: str, issuer: str, calls: list[Call]) -> Mapping[str, Any]:

@@ -210,7 +210,7 @@ def read_token(answer: Answer, asked: tuple[str, ...], issued_at: datetime) -> A
     body = _members(answer.body)
     value, life_s = body.get("access_token"), body.get("expires_in")
     if answer.status != 200:
-        raise _refusal(answer, body, issued_at)
+        raise refusal_of(answer, issued_at)
     if not isinstance(value, str) or not _is_bearer(value) or isinstance(life_s, bool) or not isinstance(life_s, int | float):
         raise CallOperator(
             "upstream_error", "The authorization server's answer holds no usable token.", upstream=_upstream(answer, None)
@@ -226,7 +226,9 @@ def _token(value: str, scopes: tuple[str, ...], issued_at: datetime, life_s: flo
     return AccessToken(value, scopes, issued_at + timedelta(seconds=life_s - margin_s), issued_at + timedelta(seconds=renew_s))
 
 
-def _refusal(answer: Answer, body: Mapping[str, Any], now: datetime) -> GatewayError:
+def refusal_of(answer: Answer, now: datetime, what: str = "a token") -> GatewayError:
+    """What an authorization server's refusal of a token, or of `what`, means: its words, the vendor's, and whether to try again."""
+    body = _members(answer.body)
     if answer.status == 429:
         wait_s = retry_after_s(answer.headers, now)
         return TryLater(
@@ -241,7 +243,7 @@ def _refusal(answer: Answer, body: Mapping[str, Any], now: datetime) -> GatewayE
     word = error if isinstance(error, str) and error.replace("_", "").isalpha() else None
     outcome = " ".join(part for part in (word, urn) if part) or None
     said = explain(urn) or "Check the registration, and whether the health system has enabled it."
-    detail = f"The authorization server refused a token ({outcome or answer.status}). {said}"
+    detail = f"The authorization server refused {what} ({outcome or answer.status}). {said}"
     return CallOperator("upstream_error", detail, upstream=_upstream(answer, outcome, shown_uri(body.get("error_uri"))))
 
 

@@ -65,10 +65,11 @@ class Shared:
     keys: KeyRing
     codes: Codes
     demands: Demands
+    names_issuer: bool = False  # whether answers at the callback carry `iss` (RFC 9207); not known of Millennium
 
     @classmethod
-    def new(cls, clock: Callable[[], float]) -> Shared:
-        return cls(KeyRing(clock), Codes(clock), Demands())
+    def new(cls, clock: Callable[[], float], *, names_issuer: bool = False) -> Shared:
+        return cls(KeyRing(clock), Codes(clock), Demands(), names_issuer)
 
 
 class AuthorizationServer:

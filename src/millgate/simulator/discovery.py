@@ -70,8 +70,8 @@ class Addresses:
         return f"{self.issuer}/personas/{persona}/my-authorizations"
 
 
-def smart_configuration(addresses: Addresses, host: Persona) -> dict[str, Any]:
-    """The smart-configuration of the provider or the patient host."""
+def smart_configuration(addresses: Addresses, host: Persona, *, names_issuer: bool = False) -> dict[str, Any]:
+    """The smart-configuration of the provider or the patient host; `names_issuer`: it says that callbacks carry `iss`."""
     return {
         "issuer": addresses.issuer,
         "authorization_endpoint": addresses.authorize(host),
@@ -87,6 +87,7 @@ def smart_configuration(addresses: Addresses, host: Persona) -> dict[str, Any]:
         "introspection_endpoint": addresses.introspect,
         "capabilities": [*_EITHER_HOST, _OWN[host]],
         "code_challenge_methods_supported": ["S256"],
+        **({"authorization_response_iss_parameter_supported": True} if names_issuer else {}),
     }
 
 

@@ -48,7 +48,7 @@ class FhirSurface:
             return fhir(200, capability_statement(self._addresses, self._tenant.today(self._call.now), self._surface))
         if rest == (".well-known", "smart-configuration") and self._surface != "open" and self._call.method == "GET":
             host: Persona = "patient" if self._surface == "patient" else "provider"
-            answer = fhir(200, smart_configuration(self._addresses, host))
+            answer = fhir(200, smart_configuration(self._addresses, host, names_issuer=self._tenant.names_issuer))
             answer.content_type = "application/json"
             return answer
         if self._surface != "open":

@@ -102,7 +102,7 @@ def _authorize(tenant: Tenant | None, tenant_id: str, call: Call, persona: str, 
             return tenant.sign_in.show(below[0], where)
         return tenant.sign_in.submit(below[0], below[1], form_of(call), where)
     except FlowRefused as refused:
-        return refusal_of(refused, tenant_id, tenant.name if tenant is not None else _NOBODY, where)
+        return tenant.sign_in.refusal(refused, where) if tenant is not None else refusal_of(refused, tenant_id, _NOBODY, where)
 
 
 def _begin(tenant: Tenant, call: Call, where: Where) -> Answer:

@@ -47,6 +47,7 @@ class Options:
     rate_limit: Rate | None = None
     redirect_uris: tuple[str, ...] = ()
     user_client: Client = field(default=Client(""), repr=False)
+    callback_issuer: bool = False
 
 
 def parser(prog: str = "python -m millgate.simulator") -> argparse.ArgumentParser:
@@ -83,6 +84,9 @@ def parser(prog: str = "python -m millgate.simulator") -> argparse.ArgumentParse
         "--client-access", choices=("online", "offline"), default="offline", help="type of access of clients of users"
     )
     parse.add_argument("--public-clients", action="store_true", help="clients of users have no secret")
+    parse.add_argument(
+        "--callback-issuer", action="store_true", help="answers to an app's callback say which server gives them (RFC 9207)"
+    )
     parse.add_argument(
         "--client-secret-stdin",
         action="store_true",
@@ -135,6 +139,7 @@ def read_options(arguments: Sequence[str]) -> Options:
         rate_limit=rate_limit,
         redirect_uris=tuple(given.redirect_uri),
         user_client=user_client,
+        callback_issuer=given.callback_issuer,
     )
 
 

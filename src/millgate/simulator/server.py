@@ -82,7 +82,7 @@ def build(options: Options, clock: Clock, make_hospital: MakeHospital) -> Simula
         """The time that the server believes it is."""
         return clock() + faults.skew_s()
 
-    tenants, shared = [], Shared.new(shown_time)
+    tenants, shared = [], Shared.new(shown_time, names_issuer=options.callback_issuer)
     for number, given in enumerate(options.tenants or (None,)):
         seed = options.seed + number
         tenant_id, name = tenant_identity(given, seed)

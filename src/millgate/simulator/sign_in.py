@@ -20,6 +20,7 @@ from millgate.simulator import scopes
 from millgate.simulator.answers import Answer
 from millgate.simulator.authorize_request import AuthorizeRequest, FlowRefused
 from millgate.simulator.clients import Persona
+from millgate.simulator.discovery import Addresses
 from millgate.simulator.oauth_errors import GRANT, LAUNCH, ON_CALLBACK, URN, error_uri
 from millgate.simulator.pages import consent_page, error_page, record_page, sign_in_page
 from millgate.simulator.records import Records
@@ -71,7 +72,9 @@ class SignIn:
         codes: Codes,
         spend_launch: Callable[[AuthorizeRequest], bool],
         clock: Callable[[], float],
+        names_issuer: bool = False,
     ) -> None:
+        self._names_issuer = names_issuer
         self._tenant, self._house, self._records = tenant, house, records
         self._users = {(user.persona, user.username): user for user in users}
         self._grants, self._codes, self._spend_launch, self._clock = grants, codes, spend_launch, clock
@@ -101,7 +104,7 @@ class SignIn:
             return self._sign_in(flow, fields, where)
         if step == "record":
             return self._choose(flow, fields.get("patient", ""), where)
-        return self._decide(flow, fields.get("decision", ""))
+        return self._decide(flow, fields.get("decision", ""), where)
 
     def _flow(self, flow_id: str) -> Flow:
         flow = self._flows.get(flow_id)
@@ -141,7 +144,7 @@ class SignIn:
         flow.patient, flow.step = patient, "consent"
         return self._page(flow, where)
 
-    def _decide(self, flow: Flow, decision: str) -> Answer:
+    def _decide(self, flow: Flow, decision: str, where: Where) -> Answer:
         request, user = flow.request, flow.user
         if decision == "deny":
             raise self._refused(flow, GRANT + "denied-by-user")
@@ -160,7 +163,8 @@ class SignIn:
             context=Context(user, flow.session_id, flow.patient, encounter, need_patient_banner=request.launch is None),
             nonce=request.nonce,
         )
-        return _callback(request.redirect_uri, {"code": code, "state": request.state})
+        issuer = self._issuer(where)
+        return _callback(request.redirect_uri, {"code": code, "state": request.state, "iss": issuer})
 
     # --- pages
 
@@ -190,15 +194,19 @@ class SignIn:
 
     def refusal(self, refused: FlowRefused, where: Where) -> Answer:
         """An error as the user or the app gets it. Source: fact sheet section 2.6."""
-        return refusal_of(refused, self._tenant, self._house, where)
+        return refusal_of(refused, self._tenant, self._house, where, self._issuer(where))
+
+    def _issuer(self, where: Where) -> str | None:
+        return Addresses(where.root, self._tenant).issuer if self._names_issuer else None
 
 
-def refusal_of(refused: FlowRefused, tenant: str, house: str, where: Where) -> Answer:
-    """On a page without an address to trust; at the callback, with `error`, `error_uri` and `state`, otherwise."""
+def refusal_of(refused: FlowRefused, tenant: str, house: str, where: Where, issuer: str | None = None) -> Answer:
+    """On a page without an address to trust; at the callback, with `error`, `error_uri`, `state` and maybe `iss`, otherwise."""
     if refused.redirect_uri is None:
         return error_page(house, URN + refused.urn, where.correlation_id)
     uri = error_uri(refused.urn, where.root, where.correlation_id, client=refused.client, tenant=tenant, persona=where.persona)
-    return _callback(refused.redirect_uri, {"error": ON_CALLBACK[refused.urn], "error_uri": uri, "state": refused.state})
+    told = {"error": ON_CALLBACK[refused.urn], "error_uri": uri, "state": refused.state, "iss": issuer}
+    return _callback(refused.redirect_uri, told)
 
 
 def told_patient(patient: Mapping[str, object]) -> str:

@@ -47,6 +47,7 @@ class Tenant:
         self._today = today if fixed_today else None
         self.records = Records(hospital, today)
         self.users = seeded_users(hospital, {client.persona for client in clients}, today)
+        self.names_issuer = shared.names_issuer
         self.authorization = AuthorizationServer(self.tenant_id, clients, clock, shared)
         self.launches = Launches(clock)
         self.registry = Registry(self.tenant_id, self.clients, frozenset(elsewhere), self.launches, shared.demands)
@@ -59,6 +60,7 @@ class Tenant:
             codes=shared.codes,
             spend_launch=self._spend_launch,
             clock=clock,
+            names_issuer=shared.names_issuer,
         )
         self.search = Search(self.records, PageMemory())
         self.calendar = Calendar(self.records, lambda: datetime.fromtimestamp(clock(), UTC))

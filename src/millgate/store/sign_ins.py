@@ -42,6 +42,17 @@ class Redeemed:
     outcome: bytes = field(repr=False)
 
 
+@dataclass(frozen=True, slots=True)
+class Left:
+    """Tokens that no session can use any more, since `over_at`."""
+
+    session_id: str
+    client_id: str
+    tenant: str
+    persona: Persona
+    over_at: datetime
+
+
 class _Sealed(msgspec.Struct, array_like=True, frozen=True):
     access_token: str
     refresh_token: str | None
@@ -151,6 +162,11 @@ class Grants:
         """The scopes that the open sessions of a tenant's persona hold at the source; no tokens."""
         rows = await self._database.fetch(_SQL["grants_of_tenant"], {"tenant": tenant, "persona": persona})
         return [(await self._opened(row[0], row[1:])).scopes for row in rows]
+
+    async def left_over(self, *, before: datetime, most: int) -> list[Left]:
+        """Whose sessions ended or ran out, or whose session code ran out unredeemed, before then; the oldest first."""
+        rows = await self._database.fetch(_SQL["left_over"], {"before": before, "most": most})
+        return [Left(*row) for row in rows]
 
     async def end(self, session_id: str) -> None:
         """Forget the tokens of a session."""

@@ -54,8 +54,24 @@ class Tenants:
         await self._vault.tenant(tenant.name)
 
     async def update(self, tenant: Tenant) -> bool:
-        """Change address, time zone and what is allowed of a tenant; whether there is one of that name."""
+        """Change what is allowed of a tenant, and its time zone if one is given; whether there is one of that name at that address.
+
+        Its address never changes by this: what is stored under its key is one hospital's. See `move` and `replace`.
+        """
         return await self._database.execute(_SQL["update"], _columns(tenant)) > 0
+
+    async def move(self, tenant: Tenant) -> bool:
+        """The same hospital answers at another address: its records stay, sessions and people's tokens end; whether it is there."""
+        async with self._database.transaction() as connection:
+            found = (await connection.execute(_SQL["move"], _columns(tenant))).rowcount > 0
+            for query in ("forget_sessions", "forget_sign_ins", "forget_grants"):
+                await connection.execute(_SQL[query], {"name": tenant.name})
+        return found
+
+    async def replace(self, tenant: Tenant) -> None:
+        """Another hospital takes the name: the former one is removed as by `remove`, with its records and keys, then this one added."""
+        await self.remove(tenant.name)
+        await self.add(tenant)
 
     async def get(self, name: str) -> Tenant | None:
         """The tenant of that name, or None."""

@@ -98,6 +98,13 @@ def test_personas_of_users_have_a_redirect_address_and_maybe_a_base_of_their_own
     assert given.fhir_base == BASE
 
 
+def test_a_persona_has_no_base_of_another_hospital() -> None:
+    words = replace(WORDS, persona="patient", url="http://127.0.0.1:9/r4/another-tenant")
+    with pytest.raises(FixRequest) as caught:
+        read_registration(TENANT, words)
+    assert [problem.code for problem in caught.value.errors] == ["another_tenant"]
+
+
 def test_the_tenants_own_base_is_no_base_of_its_own() -> None:
     assert read_registration(TENANT, replace(WORDS, persona="provider", url=BASE + "/")).calls_base is None
 

@@ -34,6 +34,7 @@ class Discovery:
     fetched_at: datetime
     issuer: str | None = None
     code_challenge_methods: tuple[str, ...] = ()
+    names_issuer: bool = False  # whether answers at the callback say which authorization server gives them (RFC 9207)
 
     def offers(self, resource_type: str, interaction: str) -> bool:
         """Whether the CapabilityStatement lists the interaction for the resource type."""
@@ -68,6 +69,7 @@ def read_discovery(fhir_base: str, smart: bytes | None, metadata: bytes, fetched
         fetched_at=fetched_at,
         issuer=_text(configuration.get("issuer")),
         code_challenge_methods=_texts(configuration.get("code_challenge_methods_supported")),
+        names_issuer=configuration.get("authorization_response_iss_parameter_supported") is True,
     )
 
 

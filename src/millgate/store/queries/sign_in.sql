@@ -47,3 +47,22 @@ SELECT user_grant.session_id, user_grant.tenant, user_grant.sealed, user_grant.e
 FROM user_grant
 INNER JOIN session ON session.id = user_grant.session_id
 WHERE user_grant.tenant = %(tenant)s AND session.persona = %(persona)s AND session.ended_at IS NULL;
+
+-- name: left_over
+-- Of sessions that are over, and of sign-ins that never became one.
+SELECT left_over.session_id, left_over.client_id, left_over.tenant, left_over.persona, left_over.over_at
+FROM (
+    SELECT user_grant.session_id, session.client_id, session.tenant, session.persona,
+        least(session.ended_at, session.expires_at) AS over_at
+    FROM user_grant
+    INNER JOIN session ON session.id = user_grant.session_id
+    UNION ALL
+    SELECT user_grant.session_id, sign_in.client_id, sign_in.tenant, sign_in.persona,
+        coalesce(sign_in.code_expires_at, sign_in.expires_at)
+    FROM user_grant
+    INNER JOIN sign_in ON sign_in.id = user_grant.session_id
+    WHERE NOT EXISTS (SELECT FROM session WHERE session.id = user_grant.session_id)
+) AS left_over
+WHERE left_over.over_at < %(before)s
+ORDER BY left_over.over_at
+LIMIT %(most)s;

@@ -4,8 +4,28 @@ VALUES (%(name)s, %(fhir_base)s, %(time_zone)s, %(created_at)s, %(private_addres
 ON CONFLICT DO NOTHING;
 
 -- name: update
-UPDATE tenant SET fhir_base = %(fhir_base)s, time_zone = %(time_zone)s, private_address = %(private_address)s
+UPDATE tenant SET
+    fhir_base = %(fhir_base)s,
+    time_zone = coalesce(%(time_zone)s, time_zone),
+    private_address = %(private_address)s
+WHERE name = %(name)s AND rtrim(fhir_base, '/') = rtrim(%(fhir_base)s, '/');
+
+-- name: move
+UPDATE tenant SET
+    fhir_base = %(fhir_base)s,
+    time_zone = coalesce(%(time_zone)s, time_zone),
+    private_address = %(private_address)s,
+    created_at = %(created_at)s
 WHERE name = %(name)s;
+
+-- name: forget_sessions
+DELETE FROM session WHERE tenant = %(name)s;
+
+-- name: forget_sign_ins
+DELETE FROM sign_in WHERE tenant = %(name)s;
+
+-- name: forget_grants
+DELETE FROM user_grant WHERE tenant = %(name)s;
 
 -- name: get
 SELECT name, fhir_base, time_zone, created_at, private_address FROM tenant WHERE name = %(name)s;

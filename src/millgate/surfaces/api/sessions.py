@@ -155,7 +155,7 @@ def routes(door: Door) -> list[HTTPRouteHandler]:
             session = await door.session(asked, seen)
             await door.app.authenticator.end(asked.bearer, session)
             if session.persona != "system":
-                await door.app.sign_in.end(session)
+                seen.calls = await door.app.sign_out.end(session)
             return Reply(b"", 204, headers=[NO_STORE])
 
         return await door.lead(request, Seen("end", "session"), work)

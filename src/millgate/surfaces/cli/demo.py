@@ -197,7 +197,7 @@ async def _connect(app: App, hospital: Hospital, return_urls: Sequence[str]) -> 
             redirect_uri=next(iter(registered["redirect_uris"]), None),
             calls_base=told["patient_fhir_base"] if registered["persona"] == "patient" else None,
         )
-        await app.operate("add", "tenant", lambda given=given: given.keep(app), tenant=TENANT)  # type: ignore[misc]
+        await app.operate("add", "tenant", lambda given=given: given.keep_moved(app), tenant=TENANT)  # type: ignore[misc]
     scopes = (*(f"{context}/*.cruds" for context in ("system", "user", "patient")), "offline_access", "operator")
     _, key = await app.operate(
         "create",

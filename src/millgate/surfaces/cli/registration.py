@@ -61,11 +61,36 @@ class Given:
         """The tenant alone."""
         return Tenant(self.name, self.fhir_base, self.time_zone, created_at, self.private_address)
 
-    async def keep(self, app: App) -> None:
-        """Add the tenant (or change the one of that name), its registration and its service types."""
+    async def keep(self, app: App, *, replace: bool = False) -> None:
+        """Add the tenant (or change the one of that name and address), its registration and its service types.
+
+        Raises FixRequest where the name stands for another address; with `replace` that tenant is removed, and this one takes its name.
+        """
         tenant = self.tenant(app.now())
-        if not await app.store.tenants.update(tenant):
+        known = await app.store.tenants.get(self.name)
+        if known is None:
             await app.store.tenants.add(tenant)
+        elif not await app.store.tenants.update(tenant):
+            if not replace:
+                raise taken(known)
+            await app.store.tenants.replace(tenant)
+        await self._complete(app)
+
+    async def keep_moved(self, app: App) -> None:
+        """As `keep`, where the operator knows that the tenant of that name is this very one, wherever it answered before.
+
+        One whose own id, the last part of its base, is another is another hospital all the same, and takes its place.
+        """
+        known = await app.store.tenants.get(self.name)
+        if known is None or same_tenant(known.fhir_base, self.fhir_base):
+            tenant = self.tenant(app.now())
+            if known is None or not await app.store.tenants.update(tenant):
+                await (app.store.tenants.move(tenant) if known else app.store.tenants.add(tenant))
+            await self._complete(app)
+        else:
+            await self.keep(app, replace=True)
+
+    async def _complete(self, app: App) -> None:
         await self.register(app)
         if self.service_types:
             await app.store.tenants.learn_service_types(self.name, self.service_types)
@@ -105,6 +130,20 @@ class Words:
     allow_private_address: bool = False
 
 
+def taken(known: Tenant) -> FixRequest:
+    """Why a name that stands for another address is not simply given to this one."""
+    told = (
+        f"there is a tenant {known.name} already, at {known.fhir_base}, and its sessions and stored records belong to that address: "
+        "give this one another name, remove that one first (`millgate tenants remove`), or say --replace to do both at once"
+    )
+    return FixRequest("invalid_request", told, errors=[FieldProblem("--url", "taken", told)])
+
+
+def same_tenant(base: str, other: str) -> bool:
+    """Whether two bases end in the same tenant id, which is opaque and one of a kind. Source: Millennium fact sheet section 1.1."""
+    return base.rstrip("/").rsplit("/", 1)[-1] == other.rstrip("/").rsplit("/", 1)[-1]
+
+
 def read_tenant(
     name: str, url: str, words: Words, *, time_zone: str | None, service_types: Sequence[str] | None, offline: bool = False
 ) -> Given:
@@ -126,6 +165,9 @@ def read_registration(tenant: Tenant, words: Words) -> Given:
     """What was given for one more persona of a tenant. Raises FixRequest("invalid_request") naming all that is wrong."""
     problems: list[FieldProblem] = []
     base = _base(words.url, tenant.private_address, False, problems) if words.url else None
+    if base is not None and not same_tenant(base, tenant.fhir_base):
+        told = f"must be another base of the same tenant, which ends as {tenant.fhir_base} does; add another hospital by its own name"
+        problems.append(FieldProblem("--url", "another_tenant", told))
     given = _registration(tenant, words, (), problems)
     if problems or given is None:
         raise FixRequest("invalid_request", "The registration cannot be taken as given.", errors=problems)

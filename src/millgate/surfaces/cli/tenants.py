@@ -34,6 +34,9 @@ Reads the server's smart-configuration and CapabilityStatement first, and says w
 comes on standard input, so that it stands in no shell history.
 
 Examples:
+A name stands for one address: where there is a tenant of that name at another one, nothing is changed, unless --replace says that this one
+takes its place. The former one is then removed with its registrations, its sessions and all that is stored of it; the audit chain stays.
+
 
     millgate tenants add mercy --url https://fhir-ehr.cerner.com/r4/TENANT_ID --client-id 8a1c… --secret-stdin < secret.txt
 
@@ -119,7 +122,11 @@ def add(
     as_json: AsJson = False,
 ) -> None:
     """Connect a tenant."""
-    from millgate.surfaces.cli.registration import Words, read_tenant
+    replace: Annotated[
+        bool,
+        typer.Option("--replace", help="Remove the tenant of that name, with all that is stored of it, if it has another URL."),
+    ] = False,
+    from millgate.surfaces.cli.registration import Words, read_tenant, taken
 
     words = Words(
         persona=persona,
@@ -136,11 +143,17 @@ def add(
 
     async def work(app: App) -> dict[str, Any]:
         app.store.tenants.note(given.tenant(app.now()))
-        found = {} if offline else await _server(app, given.fhir_base)
-        await app.operate("add", "tenant", lambda: given.keep(app), tenant=name)
+        with app.trust.accepting():  # who connects a tenant, anew too, accepts where it has credentials sent
+            found = {} if offline else await _server(app, given.fhir_base)
+        action = "replace" if elsewhere else "add"
+        await app.operate(action, "tenant", lambda: given.keep(app, replace=replace), tenant=name)
         if not offline:
             found["snapshots"] = await look(app, name)
         return {**await _facts(app, name), **found, **_public_half(given.public_key)}
+        known = await app.store.tenants.get(name)
+        elsewhere = known is not None and known.fhir_base.rstrip("/") != given.fhir_base
+        if known is not None and elsewhere and not replace:
+            raise taken(known)
 
     _show(with_app(settings_of(data_dir, database_url), work), as_json)
 

@@ -16,6 +16,7 @@ from millgate.store.jobs import run_worker, stop
 
 # A look is three documents a day: after everybody who waits, but not only at night, which is for what takes long.
 LOOK_S: Final = 3600.0
+SWEEP_S: Final = 600.0
 
 log = structlog.get_logger(__name__)
 
@@ -44,7 +45,8 @@ class Worker:
 
 
 def duties(app: App) -> Blueprint:
-    """What is done regularly about the tenants: once an hour, those are looked at that nobody has looked at for a day, or as set."""
+    """What is done regularly about the tenants: once an hour, those are looked at that nobody has looked at for a day, or as set;
+    once a minute, people's tokens that no session can use any more are given back."""
     tasks = Blueprint()
     every = timedelta(hours=app.settings.look_at_tenants_hours)
     watch = Watch(app.pathway, app.store.tenants, app.store.snapshots, app.now)
@@ -57,6 +59,16 @@ def duties(app: App) -> Blueprint:
             found = await watch.look_at_due(every)
         if found:
             log.info("tenants looked at", tenants=found)
+        return found
+
+    @tasks.periodic(cron="* * * * *")
+    @tasks.task(name="sweep", queueing_lock="tenants:sweep", lock="tenants:sweep")
+    async def sweep(timestamp: int) -> int:
+        """Have refresh tokens revoked whose session is over, or whose session code nobody redeemed, and forget them."""
+        with deadline.bounded(SWEEP_S, "reread"):
+            found = await app.sign_out.sweep()
+        if found:
+            log.info("tokens given back", sessions=found)
         return found
 
     return tasks
