@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import suppress
 from datetime import datetime
 from time import monotonic
@@ -109,7 +109,7 @@ class EventFeed:
         """The place behind all that has happened."""
         return self._place(await self._events.newest())
 
-    async def follow(self, audience: Audience, after: str) -> AsyncIterator[Told | None]:
+    async def follow(self, audience: Audience, after: str) -> AsyncGenerator[Told | None, None]:
         """Events after that place as they come, and None each second that brings none, so that its reader can see to other things.
 
         Goes on until the gateway stops. However slow the reader is, no more than one page waits for it.

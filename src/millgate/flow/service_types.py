@@ -32,8 +32,20 @@ class BookableTypes:
     async def complete(
         self, tenant: str, declaration: Declaration, filters: Mapping[str, tuple[str, ...]]
     ) -> Mapping[str, tuple[str, ...]]:
-        """The filters, with all known service types where a slot search names none. Raises FixRequest where none is known."""
-        if declaration.name != "slot" or "service_type" in filters or "ids" in filters:
+        """The filters, with all known service types where a slot search names none.
+
+        Raises FixRequest where none is known, or where a slot search has no period: the types that are put in here want one, and
+        the caller should be told of what it left out, not of types that it never wrote. Source: oracle-health §3.2.
+        """
+        if declaration.name != "slot" or "ids" in filters:
+            return filters
+        if missing := [name for name in ("from", "to") if name not in filters]:
+            raise FixRequest(
+                "search_not_supported",
+                f"Slots are searched by a period, or by ids: add {' and '.join(missing)}.",
+                errors=[FieldProblem(name, "required", f"add {name}: a date or an instant with its offset") for name in missing],
+            )
+        if "service_type" in filters:
             return filters
         known = [f"{known.system}|{known.code}" for known in await self.of(tenant) if _proprietary(known.system)]
         if not known:

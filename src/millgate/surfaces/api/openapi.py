@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cache
@@ -15,6 +16,7 @@ from litestar.openapi.spec.enums import OpenAPIType
 from litestar.plugins import OpenAPISchemaPlugin
 from msgspec import Meta
 
+from millgate.access.event_types import EVENT_TYPES
 from millgate.errors import CODES
 from millgate.objects import Declaration
 from millgate.objects.declaration import FilterKind
@@ -131,6 +133,22 @@ def _list_parameters(declaration: Declaration) -> list[Parameter]:
     ]
     parameters += [_text(one.description, one.name, min_length=1, **_TAKES[one.kind]) for one in declaration.filters]
     return parameters + _common()
+
+
+def event_parameters(*, most: int | None) -> list[Parameter]:
+    """What the feed of events takes: pages of at most so many, or, with None, its stream."""
+    types = "|".join(re.escape(name) for name in EVENT_TYPES)
+    parameters = [
+        _text("A place in the feed, as an earlier answer gave it as `after`, `next_cursor` or `id`.", "after", min_length=1),
+        _text("Only these types (a comma list).", "type", pattern=f"^({types})(,({types}))*$"),
+        _text("Only the events of this tenant.", "tenant", min_length=1, pattern=_PLAIN["pattern"]),
+    ]
+    if most is None:
+        told = "The `id` of the last event that was read; goes before `after`."
+        return [*parameters, Parameter("Last-Event-ID", "header", description=told, schema=Schema(type=OpenAPIType.STRING))]
+    size = Schema(type=OpenAPIType.INTEGER, minimum=1, maximum=most, default=50)
+    parameters.append(_text("The same as `after`, by the name that lists have for it; give one of them.", "cursor", min_length=1))
+    return [*parameters, Parameter("limit", "query", description="Events on a page.", schema=size)]
 
 
 def list_operation(declaration: Declaration) -> type[Operation]:

@@ -14,9 +14,10 @@ from msgspec import Meta
 from millgate import __version__
 from millgate.access.rules import require
 from millgate.errors import GatewayError
+from millgate.flow.read import instant
 from millgate.surfaces.api import tenants
 from millgate.surfaces.api.door import NO_STORE, Asked, Door, Reply, Seen, plain_reply
-from millgate.surfaces.api.openapi import OpenToAll, refusals
+from millgate.surfaces.api.openapi import Freshness, ListWarning, OpenToAll, refusals
 
 KEYS_MAY_BE_KEPT = ("cache-control", "public, max-age=300")  # shorter than any sensible overlap of old and new keys
 
@@ -49,7 +50,10 @@ class ServiceTypeList(msgspec.Struct, frozen=True):
 
     object: Literal["list"]
     data: tuple[ServiceTypeView, ...]
-    has_more: bool
+    has_more: Annotated[bool, Meta(description="Always false: they come in one page.")]
+    next_cursor: Annotated[str | None, Meta(description="Always null.")]
+    freshness: Annotated[Freshness, Meta(description="They are the store's: set by the operator, or learned from what was seen.")]
+    warnings: tuple[ListWarning, ...]
 
 
 class KeySet(msgspec.Struct, frozen=True):
@@ -133,7 +137,8 @@ def _service_types(door: Door) -> HTTPRouteHandler:
             require(session, "Slot", "s")
             known = await door.app.bookable.of(session.tenant)
             views = tuple(ServiceTypeView(one.system, one.code, one.display, one.origin) for one in known)
-            return Reply(msgspec.json.encode(ServiceTypeList("list", views, False)), headers=[NO_STORE])
+            fresh = Freshness("store", instant(door.app.now()))
+            return Reply(msgspec.json.encode(ServiceTypeList("list", views, False, None, fresh, ())), headers=[NO_STORE])
 
         return await door.lead(request, Seen("search", "service_type"), work)
 

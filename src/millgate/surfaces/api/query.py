@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 from urllib.parse import parse_qsl
 
+from millgate.access.event_types import EVENT_TYPES
 from millgate.canonical import dates
 from millgate.errors import FieldProblem, FixRequest
+from millgate.flow.event_feed import LIMIT as EVENTS
+from millgate.flow.event_feed import MOST as MOST_EVENTS
 from millgate.flow.read import Form, GetRequest, ListRequest
 from millgate.objects import OBJECTS, Declaration
 from millgate.objects.declaration import Filter
 
 PATHWAYS = ("fhir-r4",)
 LIST_PARAMETERS = ("limit", "cursor", "max_age", "include", "pathway", "ids")
+EVENT_PARAMETERS = ("after", "cursor", "limit", "type", "tenant")
+FOLLOW_PARAMETERS = ("after", "type", "tenant")
 ONE_PARAMETERS = ("max_age", "include", "pathway")
 LONGEST_QUERY = 32_768
 REMEMBERED_QUERY = 512
@@ -56,6 +62,33 @@ def parse_one(object_name: str, object_id: str, query: bytes, fhir: bool, no_cac
     common = _common(given, fhir, no_cache, problems)
     _refuse(problems)
     return GetRequest(OBJECTS[object_name], object_id, *common)
+
+
+@dataclass(frozen=True, slots=True)
+class EventsRequest:
+    """Events as the caller asked for them; `after` None is the beginning of the feed, or its end for who follows it."""
+
+    after: str | None
+    types: tuple[str, ...]
+    tenant: str | None
+    limit: int
+
+
+def parse_events(query: bytes, *, follows: bool) -> EventsRequest:
+    """The events that a query string asks for. Raises FixRequest("invalid_request") with all its problems."""
+    given, problems = _pairs(query, FOLLOW_PARAMETERS if follows else EVENT_PARAMETERS)
+    after, cursor, tenant = (_once(name, given, problems) for name in ("after", "cursor", "tenant"))
+    if after and cursor:
+        problems.append(FieldProblem("cursor", "excluded", "says the same as after: give one of them"))
+    limit = _number("limit", given, 1, MOST_EVENTS, problems)
+    types = tuple(sorted({one for value in given.get("type", ()) for one in value.split(",")}))
+    if strange := [one for one in types if one and one not in EVENT_TYPES]:
+        told = f"there is no event type {strange[0][:64]}; there are {', '.join(EVENT_TYPES)}"
+        problems.append(FieldProblem("type", "invalid", told))
+    elif "type" in given and "" in types and "" not in given["type"]:
+        problems.append(FieldProblem("type", "empty", "has an empty entry in its list"))
+    _refuse(problems)
+    return EventsRequest(after or cursor, types, tenant, limit or EVENTS)
 
 
 def _refuse(problems: list[FieldProblem]) -> None:

@@ -9,6 +9,7 @@ import msgspec
 from litestar import Request, get
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi.datastructures import ResponseSpec
+from litestar.params import FromPath
 from litestar.response.base import ASGIResponse
 
 from millgate.access.rules import require
@@ -57,7 +58,7 @@ def _list_route(door: Door, declaration: Declaration) -> HTTPRouteHandler:
 def _one_route(door: Door, declaration: Declaration) -> HTTPRouteHandler:
     name = declaration.name
 
-    async def get_object(request: Request[Any, Any, Any], object_id: str) -> ASGIResponse:
+    async def get_object(request: Request[Any, Any, Any], object_id: FromPath[str]) -> ASGIResponse:
         async def work(asked: Asked, seen: Seen) -> Reply:
             session = await door.session(asked, seen)
             require(session, declaration.resource_type, "r")

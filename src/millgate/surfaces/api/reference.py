@@ -13,6 +13,7 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin, SwaggerRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
+from litestar.params import FromPath
 
 from millgate import __version__
 from millgate.surfaces.api.problems import error_page
@@ -68,13 +69,13 @@ def routes() -> Sequence[HTTPRouteHandler]:
         return Response(_document(request.app), media_type=MediaType.JSON, headers={"cache-control": "no-cache"})
 
     @get("/docs/assets/{name:str}", include_in_schema=False, sync_to_thread=True)
-    def asset(name: str) -> Response[bytes]:
+    def asset(name: FromPath[str]) -> Response[bytes]:
         if name not in SERVED:
             return Response(b"", status_code=404)
         return Response((ASSETS / name).read_bytes(), media_type=SERVED[name], headers={"cache-control": "public, max-age=86400"})
 
     @get("/docs/errors/{code:str}", include_in_schema=False, sync_to_thread=False)
-    def explain_error(code: str) -> Response[str]:
+    def explain_error(code: FromPath[str]) -> Response[str]:
         page = error_page(code)
         return Response(page or "There is no such error code.", status_code=200 if page else 404, media_type=MediaType.HTML)
 

@@ -14,7 +14,7 @@ from litestar.exceptions import HTTPException
 
 from millgate.app import App
 from millgate.errors import CallOperator, GatewayError
-from millgate.surfaces.api import metrics, operating, reading, reference, sessions, sign_in, writing
+from millgate.surfaces.api import events, metrics, operating, reading, reference, sessions, sign_in, writing
 from millgate.surfaces.api.door import Door, refusal_response
 from millgate.surfaces.api.metrics import Measured, Metrics
 from millgate.surfaces.api.one_write import OneWriteProtocol
@@ -35,6 +35,7 @@ def create_api(app: App, counted: Metrics | None = None) -> Litestar:
             *sign_in.routes(door),
             *reading.routes(door),
             *writing.routes(door),
+            *events.routes(door),
             *operating.routes(door),
             *metrics.routes(door, counted or Metrics(app)),
             *reference.routes(),
@@ -105,6 +106,7 @@ class Server:
 
     async def stop(self) -> None:
         """Stop accepting, let what is under way finish (20 s at most), then close."""
+        self._app.feed.close()
         self._server.should_exit = True
         if self._task is not None:
             with contextlib.suppress(asyncio.CancelledError):

@@ -9,6 +9,7 @@ import msgspec
 from litestar import Request, get
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi.datastructures import ResponseSpec
+from litestar.params import FromPath
 from litestar.response.base import ASGIResponse
 from msgspec import Meta
 
@@ -167,7 +168,7 @@ def _get_tenant(door: Door) -> HTTPRouteHandler:
             **refusals((401, 403, 404, 405, 500, 503)),
         },
     )
-    async def show_tenant(request: Request[Any, Any, Any], tenant_name: str) -> ASGIResponse:
+    async def show_tenant(request: Request[Any, Any, Any], tenant_name: FromPath[str]) -> ASGIResponse:
         async def work(asked: Asked, seen: Seen) -> Reply:
             await door.operator(asked, seen)
             tenant = await door.app.store.tenants.get(tenant_name)

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from millgate import __version__
-from millgate.surfaces.cli import audit, clients, convert, demo, doctor, serve, simulator, tenants, vault, worker
+from millgate.surfaces.cli import audit, clients, convert, demo, doctor, events, serve, simulator, tenants, vault, worker
 
 HELP = """One clean API over an Oracle Health (Cerner) Millennium EHR.
 
@@ -61,6 +61,7 @@ app.command("doctor", help=doctor.HELP)(doctor.doctor)
 app.add_typer(tenants.app, name="tenants")
 app.add_typer(clients.app, name="clients")
 app.add_typer(audit.app, name="audit")
+app.add_typer(events.app, name="events")
 app.add_typer(vault.app, name="vault")
 
 
