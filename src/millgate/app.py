@@ -26,6 +26,7 @@ from millgate.flow.service_types import BookableTypes
 from millgate.flow.shelf import Shelf
 from millgate.flow.sign_in import SignInFlow
 from millgate.flow.sign_out import GivenBack, SignOut
+from millgate.flow.trust import Trust
 from millgate.flow.write import Writer
 from millgate.pathways.credentials import Credentials
 from millgate.pathways.fhir_r4.transport import FhirR4
@@ -75,6 +76,7 @@ class App:
     sign_in: SignInFlow
     sign_out: SignOut
     sources: Sources
+    trust: Trust
     bookkeeper: Bookkeeper
     feed: EventFeed
     address: Address
@@ -187,7 +189,11 @@ class _Parts:
 
     @cached_property
     def pathway(self) -> FhirR4:
-        return FhirR4(self.transport, Tokens(self.tokens, self.people), self.now)
+        return FhirR4(self.transport, Tokens(self.tokens, self.people), self.now, self.trust.check)
+
+    @cached_property
+    def trust(self) -> Trust:
+        return Trust(self.store.origins, self.store.events)
 
     @cached_property
     def recorder(self) -> Recorder:
@@ -303,6 +309,7 @@ class _Parts:
             sign_in=self.sign_in,
             sign_out=self.sign_out,
             sources=self.sources,
+            trust=self.trust,
             bookkeeper=self.bookkeeper,
             feed=EventFeed(self.store.events, self.store.vault.subkey("events/place")),
             address=self.address,

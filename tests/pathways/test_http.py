@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
 import pytest
+from aiohttp import web
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -217,12 +218,17 @@ async def test_no_error_names_the_query(transport: Transport, served: Source, ca
 
 
 async def test_what_is_cut_off_is_noted_all_the_same(transport: Transport, served: Source) -> None:
-    served.on("/r4/t/Patient", say_nothing)
+    asked = asyncio.Event()
+
+    async def keep_silent(request: web.Request) -> web.StreamResponse:
+        asked.set()
+        return await say_nothing(request)
+
+    served.on("/r4/t/Patient", keep_silent)
     url = f"{served.base}/r4/t/Patient"
     with noted() as calls:
         direct = asyncio.ensure_future(transport.request("GET", url, within=served.base, calls=[], resource_type="Patient"))
-        while not served.requests:
-            await asyncio.sleep(0)
+        await asked.wait()
         direct.cancel()
         await asyncio.gather(direct, return_exceptions=True)
     assert [(call.method, call.resource_type, call.status) for call in calls] == [("GET", "Patient", None)]

@@ -19,6 +19,7 @@ from millgate.store.events import Events
 from millgate.store.idempotency import Idempotency
 from millgate.store.jobs import Retention, new_app
 from millgate.store.master_key import MasterKey
+from millgate.store.origins import Origins
 from millgate.store.records import Records
 from millgate.store.sessions import Sessions
 from millgate.store.sign_ins import Grants, SignIns
@@ -52,6 +53,7 @@ class Store:
         self.retention = retention
         self.records = Records(database, vault)
         self.tenants = Tenants(database, vault, self.records, now)
+        self.origins = Origins(database, vault)
         self.events = Events(database, now)
         self.budgets = Budgets(database, now)
         self.snapshots = Snapshots(database, self.events, now)

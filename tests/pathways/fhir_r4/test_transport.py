@@ -358,3 +358,25 @@ async def test_the_wait_that_the_source_asks_for_is_handed_on(door: Door, status
     with pytest.raises(GatewayError, match=code) as failed:
         await door.pathway.read(door.connection, "Patient", "7")
     assert failed.value.retry_after == 40
+
+
+async def test_credentials_do_not_follow_a_document_to_a_place_that_is_not_trusted(door: Door) -> None:
+    trusted = {door.served.base.rstrip("/")}
+
+    async def trust(fhir_base: str, origins: tuple[str, ...]) -> None:
+        assert fhir_base == door.base
+        if set(origins) - trusted:
+            raise CallOperator("upstream_error", "not trusted")
+
+    pathway = FhirR4(door.pathway._transport, door.pathway._tokens, lambda: door.clock[0], trust)
+    found = await pathway.discover(door.base)
+    away = reply(200, encoded({"token_endpoint": "https://evil.example/token", "revocation_endpoint": f"{door.base}/revoke"}))
+    door.on(".well-known/smart-configuration", away)
+    door.clock[0] += timedelta(hours=2)
+    assert await pathway.discover(door.base) is found  # what was trusted before serves on
+    await pathway.authorize(door.connection)
+    assert len(door.served.seen("/token")) == 1
+    fresh = FhirR4(door.pathway._transport, door.pathway._tokens, lambda: door.clock[0], trust)
+    with pytest.raises(CallOperator, match="not trusted"):
+        await fresh.authorize(door.connection)
+    assert len(door.served.seen("/token")) == 1

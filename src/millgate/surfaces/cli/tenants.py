@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from millgate.surfaces.cli.accepting import FLAG, accept_endpoints
 from millgate.surfaces.cli.budget import BUDGET, budget
 from millgate.surfaces.cli.finding import FIND, find
 from millgate.surfaces.cli.limit import LIMIT, limit, limit_of, tenant_of, told
@@ -33,10 +34,10 @@ ADD = """Connect a tenant: its FHIR base, the gateway's registration there, and 
 Reads the server's smart-configuration and CapabilityStatement first, and says what it found; --offline leaves that out. The secret
 comes on standard input, so that it stands in no shell history.
 
-Examples:
 A name stands for one address: where there is a tenant of that name at another one, nothing is changed, unless --replace says that this one
 takes its place. The former one is then removed with its registrations, its sessions and all that is stored of it; the audit chain stays.
 
+Examples:
 
     millgate tenants add mercy --url https://fhir-ehr.cerner.com/r4/TENANT_ID --client-id 8a1c… --secret-stdin < secret.txt
 
@@ -58,9 +59,14 @@ Examples:
 """
 CHECK = """Ask a tenant's server for its documents and for a token, and say what came. Exit status 0 if both work.
 
+Credentials go only where they went when the tenant was connected. If its server names another place, nothing is sent there until
+--accept-endpoints says so.
+
 Examples:
 
     millgate tenants check mercy
+
+    millgate tenants check mercy --accept-endpoints
 
     millgate tenants check mercy --json
 """
@@ -116,16 +122,16 @@ def add(
         bool,
         typer.Option("--allow-private-address", help="Let the base be a private address, or plain http beyond this machine."),
     ] = False,
+    replace: Annotated[
+        bool,
+        typer.Option("--replace", help="Remove the tenant of that name, with all that is stored of it, if it has another URL."),
+    ] = False,
     offline: Annotated[bool, typer.Option("--offline", help="Don't speak to the server.")] = False,
     data_dir: DataDir = None,
     database_url: DatabaseUrl = None,
     as_json: AsJson = False,
 ) -> None:
     """Connect a tenant."""
-    replace: Annotated[
-        bool,
-        typer.Option("--replace", help="Remove the tenant of that name, with all that is stored of it, if it has another URL."),
-    ] = False,
     from millgate.surfaces.cli.registration import Words, read_tenant, taken
 
     words = Words(
@@ -142,18 +148,19 @@ def add(
     given = read_tenant(name, url, words, time_zone=time_zone, service_types=service_type, offline=offline)
 
     async def work(app: App) -> dict[str, Any]:
+        known = await app.store.tenants.get(name)
+        elsewhere = known is not None and known.fhir_base.rstrip("/") != given.fhir_base
+        if known is not None and elsewhere and not replace:
+            raise taken(known)
         app.store.tenants.note(given.tenant(app.now()))
         with app.trust.accepting():  # who connects a tenant, anew too, accepts where it has credentials sent
             found = {} if offline else await _server(app, given.fhir_base)
         action = "replace" if elsewhere else "add"
         await app.operate(action, "tenant", lambda: given.keep(app, replace=replace), tenant=name)
         if not offline:
+            await accept_endpoints(app, name)
             found["snapshots"] = await look(app, name)
         return {**await _facts(app, name), **found, **_public_half(given.public_key)}
-        known = await app.store.tenants.get(name)
-        elsewhere = known is not None and known.fhir_base.rstrip("/") != given.fhir_base
-        if known is not None and elsewhere and not replace:
-            raise taken(known)
 
     _show(with_app(settings_of(data_dir, database_url), work), as_json)
 
@@ -249,6 +256,7 @@ def show(
 @command
 def check(
     name: Annotated[str, typer.Argument(help="The tenant's short name.", show_default=False)],
+    accept: Annotated[bool, typer.Option("--accept-endpoints", help=FLAG)] = False,
     data_dir: DataDir = None,
     database_url: DatabaseUrl = None,
     as_json: AsJson = False,
@@ -257,6 +265,8 @@ def check(
 
     async def work(app: App) -> dict[str, Any]:
         facts = await _facts(app, name)
+        if accept:
+            await accept_endpoints(app, name)
         found = await app.operate("check", "tenant", lambda: _server(app, facts["fhir_base"]), tenant=name)
         snapshots = await look(app, name)
         personas = [await _token(app, name, persona) for persona in facts["personas"]]
