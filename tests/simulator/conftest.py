@@ -192,3 +192,9 @@ async def user_bench(open_bench: Open) -> Bench:
 async def bench(open_bench: Open) -> Bench:
     """One tenant, signed in with every scope that the tests use."""
     return await open_bench()
+
+
+@pytest.fixture
+def bench_hospital() -> Hospital:
+    """The hospital of `bench`, for what needs no server."""
+    return _hospital(seed=1, patients=120, tenant="ec2458f2-1e24-41c8-b71b-0e701af7583d", today=TODAY)

@@ -43,10 +43,9 @@ async def test_the_statement_has_the_shape_of_a_live_one(bench: Bench, corpus: P
     for resource in resources["ours"]:
         model = known[resource["type"]]
         assert set(resource) == set(model) - NOT_CLAIMED
-        assert [p["name"] for p in resource["searchParam"]] == [p["name"] for p in model["searchParam"]]
-        assert [(p["type"], p.get("definition")) for p in resource["searchParam"]] == [
-            (p["type"], p.get("definition")) for p in model["searchParam"]
-        ]
+        ours_params, live_params = resource.get("searchParam", []), model.get("searchParam", [])
+        assert [p["name"] for p in ours_params] == [p["name"] for p in live_params]
+        assert [(p["type"], p.get("definition")) for p in ours_params] == [(p["type"], p.get("definition")) for p in live_params]
         assert resource.get("searchInclude") == model.get("searchInclude")
         assert resource.get("searchRevInclude") == model.get("searchRevInclude")
         assert {i["code"] for i in resource["interaction"]} <= {i["code"] for i in model["interaction"]}

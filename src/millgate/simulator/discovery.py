@@ -1,7 +1,7 @@
 """What the tenant says of itself: the CapabilityStatement of each surface and the smart-configuration of the secure ones.
 
-Source: captures of 2026-05 (open) and 2026-08 (provider and patient host). Only what the simulator offers is listed: ten resource types
-and their scopes. `batch` is listed as live, and as live it takes next to nothing.
+Source: captures of 2026-05 (open) and 2026-08 (provider and patient host). Only what the simulator offers is listed, on the
+patients' host without the types that it does not have. `batch` is listed as live, and as live it takes next to nothing.
 """
 
 from __future__ import annotations
@@ -116,7 +116,7 @@ def capability_statement(addresses: Addresses, today: date, surface: Surface) ->
                 "security": {"cors": True}
                 if surface == "open"
                 else _security(addresses, "patient" if surface == "patient" else "provider"),
-                "resource": [_resource(rule, writable=surface == "ehr") for rule in RULES.values()],
+                "resource": _resources(surface),
                 "interaction": [{"code": "batch", "documentation": "Implemented per the specification"}],
             }
         ],
@@ -144,17 +144,30 @@ def _security(addresses: Addresses, host: Persona) -> dict[str, Any]:
     }
 
 
+def _resources(surface: Surface) -> list[dict[str, Any]]:
+    shown = [rule for name, rule in RULES.items() if offers(surface, name)]
+    return [_resource(rule, writable=surface == "ehr") for rule in shown]
+
+
+def offers(surface: Surface, resource_type: str) -> bool:
+    """Whether a surface has a resource type."""
+    return resource_type in RULES and not (surface == "patient" and resource_type in scopes.NOT_FOR_PATIENTS)
+
+
 def _resource(rule: SearchRule, *, writable: bool) -> dict[str, Any]:
     writes = WRITES.get(rule.resource_type, ()) if writable else ()
+    searches = ("search-type",) if rule.searchable else ()
     resource: dict[str, Any] = {
         "type": rule.resource_type,
-        "interaction": [{"code": code} for code in ("read", "search-type", *writes)],
+        "interaction": [{"code": code} for code in ("read", *searches, *writes)],
     }
+    if not rule.searchable:
+        return resource
     if rule.includes:
         resource["searchInclude"] = [include.value for include in rule.includes]
     if rule.revincludes:
         resource["searchRevInclude"] = list(rule.revincludes)
-    resource["searchParam"] = [_search_parameter(parameter) for parameter in rule.parameters]
+    resource["searchParam"] = [_search_parameter(parameter) for parameter in rule.parameters if parameter.advertised]
     return resource
 
 

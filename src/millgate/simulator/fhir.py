@@ -9,14 +9,16 @@ list answers with an OperationOutcome `forbidden`.
 
 from __future__ import annotations
 
+import uuid
 from datetime import UTC, datetime
 from email.utils import format_datetime
 
+from millgate.simulator import documents
 from millgate.simulator.answers import Answer, Refused, bad_request, conflict, fhir, not_found, outcome, unprocessable
 from millgate.simulator.authorization import Token, insufficient_scope
 from millgate.simulator.call import Call
 from millgate.simulator.clients import Persona
-from millgate.simulator.discovery import Addresses, Surface, capability_statement, smart_configuration
+from millgate.simulator.discovery import Addresses, Surface, capability_statement, offers, smart_configuration
 from millgate.simulator.records import Record
 from millgate.simulator.scheduling.appointment_body import read_appointment
 from millgate.simulator.scheduling.appointment_patch import read_change
@@ -56,16 +58,20 @@ class FhirSurface:
             self._call.client = self._token.client.client_id
             if (self._token.client.persona == "patient") is not (self._surface == "patient"):
                 raise insufficient_scope()
+        if rest[:1] == ("Binary",) and len(rest) == 2 and self._call.method == "GET":
+            return self._binary(rest[1])
         self._call.check_acceptable()
+        if rest == ("DocumentReference", documents.FETCH) and self._call.method == "GET":
+            return self._fetch_summary()
         if not rest:
             return self._batch()
-        if rest[0] not in RULES or len(rest) > 2:
+        if not offers(self._surface, rest[0]) or len(rest) > 2:
             raise not_found()
         return self._interaction(rest[0], rest[1] if len(rest) == 2 else None)
 
     def _interaction(self, resource_type: str, resource_id: str | None) -> Answer:
         method = self._call.method
-        if method == "GET" and resource_id is None:
+        if method == "GET" and resource_id is None and RULES[resource_type].searchable:
             self._may(resource_type, "s")
             return self._tenant.search.run(
                 RULES[resource_type],
@@ -110,6 +116,36 @@ class FhirSurface:
         if modified := _last_modified(record):
             headers["Last-Modified"] = modified
         return fhir(200, record.body, headers, [record.key])
+
+    # --- documents
+
+    def _binary(self, resource_id: str) -> Answer:
+        """The bytes of a document. They need the scope of Binary and of one type that has documents."""
+        self._may("Binary", "r")
+        if self._token is not None and not any(self._token.permits(holder, "r") for holder in documents.HOLDERS):
+            raise insufficient_scope()
+        accept = self._call.header("Accept") or "*/*"
+        if resource_id == documents.GENERATE:
+            self._may("DocumentReference", "r")
+            given = documents.operation_parameters(self._call.raw_query, ("patient", "start", "end", "encounter"))
+            self._view("Binary", "r").check_patients([given["patient"]])
+            body = self._tenant.hospital.summary(given["patient"], self._call.now, str(uuid.uuid4()))
+            if body is None:
+                raise not_found()
+            return documents.content(documents.generated(body, self._call.now), accept)
+        view = self._view("Binary", "r")
+        record = self._tenant.records.read("Binary", resource_id)
+        if record is None or not view.lets_through(record):
+            raise not_found()
+        return documents.content(record.resource, accept)
+
+    def _fetch_summary(self) -> Answer:
+        self._may("DocumentReference", "r")
+        given = documents.operation_parameters(self._call.raw_query, ("patient", "start", "end", "type"))
+        self._view("DocumentReference", "r").check_patients([given["patient"]])
+        if self._tenant.records.read("Patient", given["patient"]) is None:
+            raise not_found()
+        return documents.summary_bundle(self._base, self._call.raw_query, given, self._call.now)
 
     # --- writes
 

@@ -59,6 +59,7 @@ class Hospital(Protocol):
     ) -> list[Json]: ...
     def service_types(self) -> list[Json]: ...
     def patient_of(self, resource_type: str, resource_id: str) -> str | None: ...
+    def summary(self, patient_id: str, made: datetime, document_id: str) -> bytes | None: ...
 
 
 class Record:
@@ -146,7 +147,8 @@ class Records:
             if resource is None:
                 return None
             record = Record(resource)
-            self._keep(self._reads, key, record, MOST_READS)
+            if resource_type != "Binary":  # whole documents: too large to keep so many
+                self._keep(self._reads, key, record, MOST_READS)
         return record
 
     def chart(self, resource_type: str, patient_id: str) -> list[Record]:

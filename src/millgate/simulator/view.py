@@ -63,13 +63,16 @@ class View:
         return cls(records, resource_type, token.patients(resource_type, letter), token.client.persona == "patient")
 
     def lets_through(self, record: Record) -> bool:
-        if (
-            self.patients is not None
-            and record.key[0] not in _OF_THE_HOUSE
-            and not self.patients & set(patients_of(record.resource))
-        ):
+        if self.patients is not None and record.key[0] not in _OF_THE_HOUSE and not self.patients & set(self._whose(record)):
             return False
         return not (self.portal and self._is_sensitive(record))
+
+    def _whose(self, record: Record) -> Iterator[str]:
+        """The patients of a record. A Binary does not say whose it is: it is that of what it belongs to."""
+        if record.key[0] != "Binary":
+            yield from patients_of(record.resource)
+        elif patient := self.records.hospital.patient_of("Binary", record.id):
+            yield patient
 
     def shown(self, record: Record) -> Record:
         """The record as this token sees it."""

@@ -12,7 +12,10 @@ import pytest
 
 TYPES = (
     "Patient", "Encounter", "Observation", "DiagnosticReport", "Appointment", "Schedule", "Slot", "Practitioner", "Location",
-    "Organization", "Condition", "AllergyIntolerance",
+    "Organization", "Condition", "AllergyIntolerance", "MedicationRequest", "MedicationAdministration",
+    "MedicationDispense",
+    "Immunization", "Procedure",
+    "DocumentReference",
 )  # fmt: skip
 _REQUESTS = ("-create-", "-patch-", "-update-")
 

@@ -40,7 +40,7 @@ def test_references_are_relative_and_resolve(hospital: Hospital, everything: Eve
 
 
 def test_contained_references_have_their_resource(everything: Everything) -> None:
-    for kind in ("Appointment", "Encounter", "AllergyIntolerance"):
+    for kind in ("Appointment", "Encounter", "AllergyIntolerance", "MedicationRequest", "MedicationAdministration"):
         for resource in everything[kind]:
             contained = {f"#{each['id']}" for each in resource.get("contained", [])}
             assert contained == {each for each in references(resource) if each.startswith("#")}

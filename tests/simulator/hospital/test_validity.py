@@ -26,17 +26,29 @@ _REQUIRED = {
     "Organization": ("name",),
     "Condition": ("subject", "code", "category", "verificationStatus"),
     "AllergyIntolerance": ("patient", "code", "verificationStatus"),
+    "MedicationRequest": ("status", "intent", "subject", "requester", "authoredOn"),
+    "MedicationAdministration": ("status", "subject", "effectiveDateTime"),
+    "MedicationDispense": ("status", "subject"),
+    "Immunization": ("status", "vaccineCode", "patient", "occurrenceDateTime"),
+    "Procedure": ("status", "subject"),
+    "DocumentReference": ("status", "type", "subject", "content"),
 }
 _STATUSES = {
+    "MedicationRequest": "active on-hold cancelled completed entered-in-error stopped draft unknown",
+    "MedicationAdministration": "in-progress not-done on-hold completed entered-in-error stopped unknown",
+    "MedicationDispense": "preparation in-progress cancelled on-hold completed entered-in-error stopped declined unknown",
     "Encounter": "planned arrived triaged in-progress onleave finished cancelled entered-in-error unknown",
     "Observation": "registered preliminary final amended corrected cancelled entered-in-error unknown",
     "DiagnosticReport": "registered partial preliminary final amended corrected appended cancelled entered-in-error unknown",
     "Appointment": "proposed pending booked arrived fulfilled cancelled noshow entered-in-error checked-in waitlist",
     "Slot": "busy free busy-unavailable busy-tentative entered-in-error",
     "Location": "active suspended inactive",
+    "Immunization": "completed entered-in-error not-done",
+    "Procedure": "preparation in-progress not-done on-hold stopped completed entered-in-error unknown",
+    "DocumentReference": "current superseded entered-in-error",
 }
 _ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
-_INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.000)?(Z|\+00:00)")
+_INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.000)?(Z|[+-]\d\d:00)")
 
 
 @pytest.mark.parametrize("kind", TYPES)

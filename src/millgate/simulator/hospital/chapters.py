@@ -8,18 +8,38 @@ from typing import TypeAlias
 from millgate.simulator.hospital.allergies import Allergies
 from millgate.simulator.hospital.coding import Resource
 from millgate.simulator.hospital.conditions import Conditions
+from millgate.simulator.hospital.documents import Documents
 from millgate.simulator.hospital.house import House
+from millgate.simulator.hospital.immunizations import Immunizations
+from millgate.simulator.hospital.medications import Medications
 from millgate.simulator.hospital.plan import Chart
+from millgate.simulator.hospital.procedures import Procedures
 
 Chapter: TypeAlias = Callable[[Chart], Iterable[Resource]]
 
 
 def chapters(house: House) -> dict[str, Chapter]:
     """What writes the resources of a type, by that type."""
+    medications = Medications(house)
     return {
         "Condition": Conditions(house).of_chart,
         "AllergyIntolerance": Allergies(house).of_chart,
+        "MedicationRequest": medications.requests,
+        "MedicationAdministration": medications.administrations,
+        "MedicationDispense": medications.dispenses,
+        "Immunization": Immunizations(house).of_chart,
+        "Procedure": Procedures(house).of_chart,
+        "DocumentReference": Documents(house).of_chart,
     }
 
 
-CHAPTER_TYPES = ("Condition", "AllergyIntolerance")
+CHAPTER_TYPES = (
+    "Condition",
+    "AllergyIntolerance",
+    "MedicationRequest",
+    "MedicationAdministration",
+    "MedicationDispense",
+    "Immunization",
+    "Procedure",
+    "DocumentReference",
+)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import pickle
+from base64 import b64encode
 from collections.abc import Callable, Iterator
 from functools import lru_cache
 
-from millgate.simulator.hospital import numbers
+from millgate.simulator.hospital import numbers, series
 from millgate.simulator.hospital.booking import Bookings
 from millgate.simulator.hospital.chapters import chapters
 from millgate.simulator.hospital.coding import Resource
+from millgate.simulator.hospital.documents import Documents, report_text
 from millgate.simulator.hospital.encounters import Encounters
 from millgate.simulator.hospital.house import House
 from millgate.simulator.hospital.measuring import drawings, vital_rounds
@@ -38,6 +40,7 @@ class Charts:
         seed, places, staff, today, coder = house.seed, house.places, house.staff, house.today, house.coder
         self._seed, self._staff, self._today, self._person = seed, staff, today, person
         self._chapters = chapters(house)
+        self._documents = Documents(house)
         self._visits = Visits(seed, places, staff, bookings, today)
         self._encounters = Encounters(seed, coder, places, staff)
         self._observations = Observations(seed, coder, staff)
@@ -72,6 +75,8 @@ class Charts:
 
     def read(self, patient: int, resource_type: str, resource_id: str) -> Resource | None:
         """The one resource: of a chapter from its list, else from the visit that its id names."""
+        if resource_type == "Binary":
+            return self._binary(patient, resource_id)
         if resource_type in self._chapters:
             return next((each for each in self.resources(patient, resource_type) if each["id"] == resource_id), None)
         chart = self._chart(patient)
@@ -84,6 +89,22 @@ class Charts:
         visit = chart.visit(ordinal)
         found = self._of_visit(chart, visit, resource_type) if visit else self._told(chart) if ordinal == -1 else ()
         return next((each for each in found if each["id"] == resource_id), None)
+
+    def _binary(self, patient: int, binary_id: str) -> Resource | None:
+        """The document that a note or a report points to, with its bytes."""
+        number = binary_id.partition("-")[2]
+        of_note = series.DOCUMENT.place(number) is not None
+        holder = self.read(patient, "DocumentReference" if of_note else "DiagnosticReport", number)
+        if holder is None:
+            return None
+        held = [each["attachment"] for each in holder["content"]] if of_note else holder.get("presentedForm", [])
+        found = next((each for each in held if each["url"] == f"Binary/{binary_id}"), None)
+        words = self._documents.text_of(self._chart(patient), number) if of_note else report_text(holder)
+        if found is None or words is None:
+            return None
+        data = b64encode(words.encoded(found["contentType"])).decode()
+        meta = {"lastUpdated": holder["meta"]["lastUpdated"]}
+        return {"resourceType": "Binary", "id": binary_id, "meta": meta, "contentType": found["contentType"], "data": data}
 
     def _encounter(self, chart: Chart, resource_id: str) -> Resource | None:
         place = numbers.encounter_place(resource_id)

@@ -8,7 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from millgate.simulator.hospital import index, numbers, series
+from millgate.simulator.hospital import index, numbers, series, summary_document
 from millgate.simulator.hospital.appointments import Appointments
 from millgate.simulator.hospital.booking import Bookings
 from millgate.simulator.hospital.calendar import Calendar
@@ -124,6 +124,9 @@ class Hospital:
         if resource_type in CHAPTER_TYPES:
             patient = series.patient_in(resource_type, resource_id)
             return patient if patient is not None and patient < self.patient_count else None
+        if resource_type == "Binary":
+            number = resource_id.partition("-")[2]
+            return self._number_of("DocumentReference" if series.DOCUMENT.place(number) else "DiagnosticReport", number)
         decode = {
             "Encounter": numbers.encounter_place,
             "Observation": numbers.observation_place,
@@ -195,6 +198,14 @@ class Hospital:
         if resource_type == "Appointment":
             return self._appointments.of_patient(place.patient)
         return self._charts.resources(place.patient, resource_type)
+
+    def summary(self, patient_id: str, made: datetime, document_id: str) -> bytes | None:
+        """A patient's chart as a generated CCD; None for a patient who is not there."""
+        patient = self.read("Patient", patient_id)
+        if patient is None or not patient.get("name"):
+            return None
+        sections = {kind: self.chart(kind, patient_id) for kind in summary_document.SECTION_TYPES}
+        return summary_document.summary(patient, sections, made, document_id, self.name)
 
     def find_encounters(self, identifier: tuple[str | None, str]) -> list[str]:
         """Logical ids of the encounters with that number (FIN); its system may be None for any."""

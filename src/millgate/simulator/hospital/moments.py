@@ -1,8 +1,8 @@
-"""Points in time as Millennium writes them: three styles on the wire, and a fourth in narratives."""
+"""Points in time as Millennium writes them: four styles on the wire, and a fifth in narratives."""
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, tzinfo
 
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _WITHOUT_MARKS = str.maketrans("", "", "-T:")
@@ -47,3 +47,8 @@ def packed(moment: datetime) -> str:
 
 def midnight(day: date) -> datetime:
     return datetime(day.year, day.month, day.day, tzinfo=UTC)
+
+
+def local(moment: datetime, zone: tzinfo) -> str:
+    """`2020-07-06T16:11:00.000-05:00`: orders are written in the site's time."""
+    return moment.astimezone(zone).isoformat(timespec="milliseconds")

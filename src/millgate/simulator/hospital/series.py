@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from millgate.simulator.hospital.numbers import Place
+from millgate.simulator.hospital.numbers import EVENTS_EACH, Place
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +44,25 @@ DIAGNOSIS = Series(2_572_000_000, 512, "d")
 CONCERN = Series(1 << 40, 8)
 ALLERGY = Series(12_760_000, 16)
 OUTSIDE_ALLERGY = Series(75_479_000, 4, "S-")
+ORDER = Series(313_000_000, 128)
+ADMINISTRATION = Series(640_000_000, 256)
+DISPENSE = Series(410_000_000, 256)
+VACCINE = Series(197_000_000, 64, "M")
+REMINDER = Series(178_000_000, 64, "HM")
+PROCEDURE = Series(2_570_000_000, 64)
+DOCUMENT = Series(5_000_000_000, 256)
+# Orders of studies have the number of the event that they led to, a thousand million further on.
+SERVICE = Series(1_200_000_000, EVENTS_EACH)
 
 _OF_TYPE: dict[str, tuple[Series, ...]] = {
     "Condition": (PROBLEM, DIAGNOSIS),
     "AllergyIntolerance": (ALLERGY, OUTSIDE_ALLERGY),
+    "MedicationRequest": (ORDER,),
+    "MedicationAdministration": (ADMINISTRATION,),
+    "MedicationDispense": (DISPENSE,),
+    "Immunization": (VACCINE, REMINDER),
+    "Procedure": (PROCEDURE,),
+    "DocumentReference": (DOCUMENT,),
 }
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-(?P<number>[0-9a-f]{12})", re.ASCII)
 

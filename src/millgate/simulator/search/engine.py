@@ -155,7 +155,7 @@ def _first_span(resource: Json, *names: str) -> Span | None:
 
 
 def _observed(resource: Json) -> datetime:
-    span = _first_span(resource, "effectiveDateTime", "effectivePeriod", "issued")
+    span = _first_span(resource, "effectiveDateTime", "effectivePeriod", "issued", "date")
     return EARLIEST if span is None else span.low if span.low != EARLIEST else span.high
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 import struct
 import uuid
 import zlib
@@ -65,19 +66,41 @@ class PageMemory:
         return Place(context, found, 0)
 
     def token(self, page: Page, place: Place, number: int) -> str:
-        """The token of a page in the form that the resource type is known by: a UUID, or base64url of compressed JSON (`eJ…`)."""
+        """The token of a page in the form that the resource type is known by: a UUID, base64url of compressed JSON (`eJ…`), or base64
+        of a query string that names the concept."""
+        if page.token == "concept":  # noqa: S105 - the form of a token
+            return _concept_token(place.context, number)
         if page.token == "uuid":  # noqa: S105 - the form of a token
             return self._found[place.context][1][number]
         return _stores_token(place.context, place.found, number)
 
     def recall(self, resource_type: str, token: str, page: Page) -> Place:
         """The page that a token stands for; Refused with 400 if it stands for none of this resource type."""
-        named = self._uuids.get(token) if page.token == "uuid" else _read_stores(token)  # noqa: S105 - the form of a token
+        read = {"stores": _read_stores, "concept": _read_concept}.get(page.token, self._uuids.get)
+        named = read(token)
         context, number = named or ("", 0)
         found = self._found[context][0] if context in self._found else None
         if found is None or found.resource_type != resource_type or not 0 <= number < len(found.pages):
             raise bad_request("-pageContext is not valid")
         return Place(context, found, number)
+
+
+_CONCEPT = re.compile(rb"OpenPlatformFhirContext=true&pageContext=(\d{1,9})_(\d{1,20})_(\d{1,20})_1_1&concept=charted")
+
+
+def _concept_token(context: str, number: int) -> str:
+    """Page number and context in the form of live tokens of MedicationRequest. Source: fact sheet 4.1."""
+    high, low = divmod(uuid.UUID(context).int, 1 << 64)
+    text = f"OpenPlatformFhirContext=true&pageContext={number}_{high}_{low}_1_1&concept=charted"
+    return base64.urlsafe_b64encode(text.encode()).decode()
+
+
+def _read_concept(token: str) -> tuple[str, int] | None:
+    try:
+        found = _CONCEPT.fullmatch(base64.urlsafe_b64decode(token[:MOST_TOKEN_BYTES]))
+        return (str(uuid.UUID(int=(int(found[2]) << 64) + int(found[3]))), int(found[1])) if found else None
+    except (ValueError, binascii.Error):
+        return None
 
 
 def _stores_token(context: str, found: Found, number: int) -> str:

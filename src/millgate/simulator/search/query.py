@@ -79,6 +79,9 @@ def read_query(rule: SearchRule, raw_query: str) -> Query:
         parameter = rule.parameter(name)
         if parameter is not None and all(m is None or m in parameter.modifiers for m, _ in occurrences):
             query.given[name] = _read_parameter(parameter, occurrences)
+    for first, second in rule.passed_over:
+        if second in query.given:
+            query.given.pop(first, None)
     _check_combinations(query)
     _read_count(query)
     return query

@@ -7,7 +7,7 @@ from typing import Literal
 
 Kind = Literal["token", "string", "date", "reference", "number"]
 Time = Literal["free", "never", "always", "with-prefix", "in-pairs"]
-TokenForm = Literal["uuid", "stores"]
+TokenForm = Literal["uuid", "stores", "concept"]
 Order = Literal["as-found", "newest-first", "oldest-first-unsorted-inside", "start", "slot"]
 
 RANGE_PREFIXES = frozenset({"ge", "gt", "le", "lt"})
@@ -35,7 +35,8 @@ class Parameter:
     """One search parameter: its name, its rules, and `paths`, where a resource holds what it looks for.
 
     A parameter without paths is answered by the source of the candidates alone. `proprietary=False`: codings of the tenant's code
-    sets are not looked at. `partial`: a string may match anywhere instead of at the beginning.
+    sets are not looked at. `advertised=False`: taken, as the documents say, but not listed in the live statement.
+    `partial`: a string may match anywhere instead of at the beginning.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Parameter:
     system_required: bool = False
     proprietary: bool = True
     partial: bool = False
+    advertised: bool = True
     shortest: int = 1
 
 
@@ -91,6 +93,7 @@ class Include:
 class SearchRule:
     """All rules of one resource type. `any_of`: at least one must be there; `one_of`: at most one; `not_together`: never both.
 
+    `passed_over` names pairs of which the first is not looked at if the second is there.
     `alone` is the parameter that excludes every other one. `total`: a one-page answer says how many there are.
     """
 
@@ -100,12 +103,14 @@ class SearchRule:
     one_of: tuple[str, ...] = ()
     needs: tuple[Needs, ...] = ()
     not_together: tuple[tuple[str, str], ...] = ()
+    passed_over: tuple[tuple[str, str], ...] = ()
     alone: str | None = "_id"
     page: Page | None = None
     total: bool = False
     order: Order = "as-found"
     includes: tuple[Include, ...] = ()
     revincludes: tuple[str, ...] = ()
+    searchable: bool = True
 
     def parameter(self, name: str) -> Parameter | None:
         return next((parameter for parameter in self.parameters if parameter.name == name), None)

@@ -11,22 +11,35 @@ from __future__ import annotations
 from millgate.simulator.search.rules import SearchRule
 from millgate.simulator.search.table.calendar import APPOINTMENT, SCHEDULE, SLOT
 from millgate.simulator.search.table.chart import DIAGNOSTIC_REPORT, ENCOUNTER, OBSERVATION, PATIENT
+from millgate.simulator.search.table.documents import BINARY, DOCUMENT_REFERENCE
 from millgate.simulator.search.table.house import LOCATION, ORGANIZATION, PRACTITIONER
-from millgate.simulator.search.table.problems import ALLERGY_INTOLERANCE, CONDITION
+from millgate.simulator.search.table.medications import (
+    MEDICATION_ADMINISTRATION,
+    MEDICATION_DISPENSE,
+    MEDICATION_REQUEST,
+)
+from millgate.simulator.search.table.problems import ALLERGY_INTOLERANCE, CONDITION, IMMUNIZATION, PROCEDURE
 
 RULES: dict[str, SearchRule] = {
     rule.resource_type: rule
     for rule in (
         ALLERGY_INTOLERANCE,
         APPOINTMENT,
+        BINARY,
         CONDITION,
         DIAGNOSTIC_REPORT,
+        DOCUMENT_REFERENCE,
         ENCOUNTER,
+        IMMUNIZATION,
         LOCATION,
+        MEDICATION_ADMINISTRATION,
+        MEDICATION_DISPENSE,
+        MEDICATION_REQUEST,
         OBSERVATION,
         ORGANIZATION,
         PATIENT,
         PRACTITIONER,
+        PROCEDURE,
         SCHEDULE,
         SLOT,
     )

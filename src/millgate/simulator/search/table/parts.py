@@ -26,8 +26,9 @@ def resource_id(resource_type: str, definition: str = R4 + "Resource-id", *, man
     )
 
 
-def count(definition: str = R4 + "Resource-count") -> Parameter:
+def count(definition: str = R4 + "Resource-count", *, advertised: bool = True) -> Parameter:
     return Parameter(
+        advertised=advertised,
         name="_count",
         kind="number",
         definition=definition,
