@@ -16,6 +16,7 @@ TYPES = (
     "MedicationDispense",
     "Immunization", "Procedure",
     "DocumentReference",
+    "CarePlan", "CareTeam", "Goal", "Device", "ServiceRequest",
 )  # fmt: skip
 _REQUESTS = ("-create-", "-patch-", "-update-")
 

@@ -11,7 +11,7 @@ from .conftest import Everything
 from .shapes import TYPES
 
 # Kinds that the simulated tenant does not serve; what they are called may stand in a reference all the same.
-_ELSEWHERE = {"ServiceRequest", "Account"}
+_ELSEWHERE = {"Account"}
 
 
 def references(node: Any) -> Iterator[str]:

@@ -6,12 +6,14 @@ from collections.abc import Callable, Iterable
 from typing import TypeAlias
 
 from millgate.simulator.hospital.allergies import Allergies
+from millgate.simulator.hospital.care import Care
 from millgate.simulator.hospital.coding import Resource
 from millgate.simulator.hospital.conditions import Conditions
 from millgate.simulator.hospital.documents import Documents
 from millgate.simulator.hospital.house import House
 from millgate.simulator.hospital.immunizations import Immunizations
 from millgate.simulator.hospital.medications import Medications
+from millgate.simulator.hospital.orders import Orders
 from millgate.simulator.hospital.plan import Chart
 from millgate.simulator.hospital.procedures import Procedures
 
@@ -20,7 +22,7 @@ Chapter: TypeAlias = Callable[[Chart], Iterable[Resource]]
 
 def chapters(house: House) -> dict[str, Chapter]:
     """What writes the resources of a type, by that type."""
-    medications = Medications(house)
+    medications, care = Medications(house), Care(house)
     return {
         "Condition": Conditions(house).of_chart,
         "AllergyIntolerance": Allergies(house).of_chart,
@@ -30,6 +32,11 @@ def chapters(house: House) -> dict[str, Chapter]:
         "Immunization": Immunizations(house).of_chart,
         "Procedure": Procedures(house).of_chart,
         "DocumentReference": Documents(house).of_chart,
+        "CarePlan": care.plans,
+        "CareTeam": care.teams,
+        "Goal": care.goals,
+        "Device": care.devices,
+        "ServiceRequest": Orders(house).of_chart,
     }
 
 
@@ -42,4 +49,9 @@ CHAPTER_TYPES = (
     "Immunization",
     "Procedure",
     "DocumentReference",
+    "CarePlan",
+    "CareTeam",
+    "Goal",
+    "Device",
+    "ServiceRequest",
 )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from millgate.simulator.hospital import numbers
 from millgate.simulator.hospital.numbers import EVENTS_EACH, Place
 
 
@@ -53,6 +54,9 @@ PROCEDURE = Series(2_570_000_000, 64)
 DOCUMENT = Series(5_000_000_000, 256)
 # Orders of studies have the number of the event that they led to, a thousand million further on.
 SERVICE = Series(1_200_000_000, EVENTS_EACH)
+CARE_PLAN = Series(17_460_000, 32)
+GOAL = Series(187_000_000, 32)
+DEVICE = Series(31_500_000, 4)
 
 _OF_TYPE: dict[str, tuple[Series, ...]] = {
     "Condition": (PROBLEM, DIAGNOSIS),
@@ -63,7 +67,12 @@ _OF_TYPE: dict[str, tuple[Series, ...]] = {
     "Immunization": (VACCINE, REMINDER),
     "Procedure": (PROCEDURE,),
     "DocumentReference": (DOCUMENT,),
+    "CarePlan": (CARE_PLAN,),
+    "Goal": (GOAL,),
+    "Device": (DEVICE,),
+    "ServiceRequest": (SERVICE,),
 }
+_TEAM = re.compile(r"(?:LIFETIME_PROVIDER|CARE_TEAM)-(?P<patient>\d+)(?:-\d+){5}", re.ASCII)
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-(?P<number>[0-9a-f]{12})", re.ASCII)
 
 
@@ -78,6 +87,8 @@ def patient_in(resource_type: str, text: str) -> int | None:
     for series in _OF_TYPE.get(resource_type, ()):
         if place := series.place(text):
             return place.patient
+    if resource_type == "CareTeam" and (found := _TEAM.fullmatch(text)) and (place := numbers.person_place(found["patient"])):
+        return place.patient
     if resource_type == "Condition" and (found := _UUID.fullmatch(text)) and int(found["number"], 16) >= CONCERN.base:
         return (int(found["number"], 16) - CONCERN.base) // CONCERN.each
     return None

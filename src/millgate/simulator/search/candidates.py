@@ -182,10 +182,24 @@ def conditions(records: Records, query: Query) -> list[Record]:
     ]
 
 
+_TEAM_KINDS = {"longitudinal": "LA28865-6", "encounter": "LA27976-2"}
+
+
+def care_teams(records: Records, query: Query) -> list[Record]:
+    """The teams of a patient or of an encounter; `category` is a word of the tenant's own or the code that it stands for."""
+    if encounter := query.first("encounter"):
+        patient = records.hospital.patient_of("Encounter", encounter)
+        return records.chart("CareTeam", patient) if patient else []
+    found, category = chart("CareTeam")(records, query), query.first("category")
+    code = _TEAM_KINDS.get(category or "", (category or "").rpartition("|")[2])
+    return [record for record in found if not code or in_category(record.resource, code)]
+
+
 _CHART_KEYS = frozenset({"_id", "patient", "subject"})
 _SOURCES: dict[str, Source] = {
     "Patient": Source(patients, frozenset({"_id"})),
     "Condition": Source(conditions, _CHART_KEYS | {"encounter"}),
+    "CareTeam": Source(care_teams, _CHART_KEYS),
     "Appointment": Source(appointments, frozenset({"_id", "patient", "practitioner", "location"})),
     "Schedule": Source(listed("Schedule"), frozenset({"_id"})),
     "Slot": Source(slots, frozenset({"_id"})),

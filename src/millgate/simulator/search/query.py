@@ -138,6 +138,8 @@ def _check_value(parameter: Parameter, value: str) -> None:
         raise bad_request(f"{parameter.name} must be one of {', '.join(sorted(parameter.codes))}")
     if parameter.system_required and not all(value.partition("|")[::2]):
         raise bad_request(f"{parameter.name} must have a system and a code")
+    if parameter.own_set is not None and not value.rpartition("|")[0].endswith(f"/codeSet/{parameter.own_set}"):
+        raise bad_request(f"{parameter.name} must have the system of code set {parameter.own_set}")
     if len(value) < parameter.shortest:
         raise bad_request(f"{parameter.name} must have at least {parameter.shortest} characters")
 

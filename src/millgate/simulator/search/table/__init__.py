@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from millgate.simulator.search.rules import SearchRule
 from millgate.simulator.search.table.calendar import APPOINTMENT, SCHEDULE, SLOT
+from millgate.simulator.search.table.care import CARE_PLAN, CARE_TEAM, DEVICE, GOAL, SERVICE_REQUEST
 from millgate.simulator.search.table.chart import DIAGNOSTIC_REPORT, ENCOUNTER, OBSERVATION, PATIENT
 from millgate.simulator.search.table.documents import BINARY, DOCUMENT_REFERENCE
 from millgate.simulator.search.table.house import LOCATION, ORGANIZATION, PRACTITIONER
@@ -26,10 +27,14 @@ RULES: dict[str, SearchRule] = {
         ALLERGY_INTOLERANCE,
         APPOINTMENT,
         BINARY,
+        CARE_PLAN,
+        CARE_TEAM,
         CONDITION,
+        DEVICE,
         DIAGNOSTIC_REPORT,
         DOCUMENT_REFERENCE,
         ENCOUNTER,
+        GOAL,
         IMMUNIZATION,
         LOCATION,
         MEDICATION_ADMINISTRATION,
@@ -41,6 +46,7 @@ RULES: dict[str, SearchRule] = {
         PRACTITIONER,
         PROCEDURE,
         SCHEDULE,
+        SERVICE_REQUEST,
         SLOT,
     )
 }

@@ -91,6 +91,7 @@ def token(
     codes: frozenset[str] | None = None,
     system_required: bool = False,
     proprietary: bool = True,
+    own_set: str | None = None,
 ) -> Parameter:
     """A parameter that looks for codes under its paths."""
     return Parameter(
@@ -103,6 +104,7 @@ def token(
         codes=codes,
         system_required=system_required,
         proprietary=proprietary,
+        own_set=own_set,
     )
 
 
