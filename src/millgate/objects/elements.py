@@ -32,7 +32,7 @@ from millgate.objects.shared import (
     Reference,
     SampledData,
 )
-from millgate.terminology import canonical_system
+from millgate.terminology import UCUM, canonical_system, is_ucum
 
 Read = TypeVar("Read")
 
@@ -93,13 +93,13 @@ def quantity(element: dict[str, Any], field: str, notes: Notes) -> Quantity | No
     if value is None and comparator is None and unit is None and code is None:
         notes.reason(field, extension_reason(element))
         return None
-    return Quantity(
-        value=value,
-        comparator=comparator,
-        unit=unit,
-        system=canonical_system(system) if system is not None else None,
-        code=code,
-    )
+    if system is not None:
+        system = canonical_system(system)
+        if system == UCUM and code is not None and not is_ucum(code):
+            notes.warn(
+                "unknown_unit", field + ".code", "The unit's code is said to be UCUM, and is none; it is shown as it came."
+            )
+    return Quantity(value=value, comparator=comparator, unit=unit, system=system, code=code)
 
 
 def range_(element: dict[str, Any], field: str, notes: Notes) -> Range | None:
@@ -173,11 +173,11 @@ def _contained_reference(parsed: ParsedReference, display: str | None, field: st
 
 
 def own_words(resource: dict[str, Any]) -> str | None:
-    """What a contained resource calls itself: its name, or the text of its first type or of its code; None where it does not."""
+    """What a contained resource calls itself: its name, or the text of its first type, code or relationship; None where it has none."""
     names = resource.get("name")
     if names.__class__ is str and names:
         return str(names)
-    for key in ("name", "type", "code"):
+    for key in ("name", "type", "code", "relationship"):
         value = resource.get(key)
         value = value[0] if value.__class__ is list and value else value
         words = value.get("text") if value.__class__ is dict else None

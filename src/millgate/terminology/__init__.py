@@ -6,8 +6,10 @@ from millgate.terminology.code_sets import CodeSet, parse_code_set
 from millgate.terminology.identifier_types import identifier_type_of_code, identifier_type_of_system, identifier_type_of_text
 from millgate.terminology.lifting import lifting_order
 from millgate.terminology.systems import CodeSystem, canonical_system, is_public_system, short_name, system_by_short_name
+from millgate.terminology.units import UCUM, is_ucum
 
 __all__ = [
+    "UCUM",
     "CodeSet",
     "CodeSystem",
     "canonical_system",
@@ -15,6 +17,7 @@ __all__ = [
     "identifier_type_of_system",
     "identifier_type_of_text",
     "is_public_system",
+    "is_ucum",
     "lifting_order",
     "parse_code_set",
     "short_name",
