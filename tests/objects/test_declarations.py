@@ -108,7 +108,7 @@ def test_slots_and_appointments_go_stale_first() -> None:
 
 def test_patients_are_marked() -> None:
     unscoped = {name for name, declaration in OBJECTS.items() if not declaration.patient_scoped}
-    assert unscoped == {"schedule", "slot", "practitioner", "location", "organization", "insurance_plan"}
+    assert unscoped == {"schedule", "slot", "practitioner", "location", "organization", "insurance_plan", "questionnaire"}
 
 
 def test_a_value_names_its_kind_and_has_only_that() -> None:

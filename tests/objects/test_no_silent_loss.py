@@ -26,7 +26,7 @@ from tests.objects.r4 import RESOURCES, every_element
 TABLE = REPOSITORY / "docs" / "reference" / "kept-only-in-fhir.csv"
 EXAMPLES = Path(__file__).parent / "examples"
 # Types that no published sample with an id has.
-UNPUBLISHED: set[str] = {"MedicationStatement", "MedicationDispense", "Basic"}
+UNPUBLISHED: set[str] = {"Specimen", "MedicationStatement", "MedicationDispense", "Basic"}
 CONTEXT = Context(tenant="general", pathway="fhir-r4", time_zone="America/Chicago")
 
 

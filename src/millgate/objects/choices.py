@@ -87,6 +87,22 @@ def choice(source: dict[str, Any], element: str, field: str, notes: Notes, struc
     return found
 
 
+# What a question may be answered with. Source: FHIR R4 QuestionnaireResponse.item.answer.value[x].
+ANSWER_KINDS = kinds(
+    Boolean="boolean",
+    Decimal="decimal",
+    Integer="integer",
+    Date="date",
+    DateTime="instant",
+    Time="time",
+    String="text",
+    Uri="url",
+    Attachment="attachment",
+    Coding="code",
+    Quantity="quantity",
+    Reference="reference",
+)
+
 _WHEN = kinds(DateTime="instant", Date="instant", Age="age", Period="period", Range="range", String="text")
 
 

@@ -90,6 +90,7 @@ CLINICAL_STATUS = Filter("status", "With this clinical status: active, inactive,
 PRACTITIONER_ID = Filter("practitioner_id", "Of this practitioner.", "id")
 LOCATION_ID = Filter("location_id", "At this location.", "id")
 SERVICE_TYPE = Filter("service_type", "Of this bookable service type, as `system|code`.", "token")
+TYPE = Filter("type", "Of this type, as `system|code` or code.", "token")
 IDENTIFIER = Filter("identifier", "With this identifier, as `type|value`, `system|value` or value.", "token")
 NAME = Filter("name", "A part of the name begins with this.", "text")
 FAMILY = Filter("family", "The family name begins with this.", "text")

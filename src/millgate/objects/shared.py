@@ -243,6 +243,40 @@ class ObservationValue(Shared, frozen=True, kw_only=True):
     attachment: Annotated[Attachment | None, about("Observation.valueAttachment", "A piece of content.")] = None
 
 
+class AnswerValue(Shared, frozen=True, kw_only=True):
+    """An answer to a question, with its kind named; exactly the field of that name is there."""
+
+    kind: Annotated[
+        Literal[
+            "boolean",
+            "decimal",
+            "integer",
+            "date",
+            "instant",
+            "time",
+            "text",
+            "url",
+            "attachment",
+            "code",
+            "quantity",
+            "reference",
+        ],
+        about("value[x]", "Which of the other fields is there."),
+    ]
+    boolean: Annotated[bool | None, about("valueBoolean", "Yes or no.")] = None
+    decimal: Annotated[Decimal | None, about("valueDecimal", "A number, with the digits that it came with.")] = None
+    integer: Annotated[int | None, about("valueInteger", "A whole number.")] = None
+    date: Annotated[str | None, about("valueDate", "A date, at its precision.")] = None
+    instant: Annotated[str | None, about("valueDateTime", "A date or moment, at its precision.")] = None
+    time: Annotated[str | None, about("valueTime", "A time of day.")] = None
+    text: Annotated[str | None, about("valueString", "Words.")] = None
+    url: Annotated[str | None, about("valueUri", "An address.")] = None
+    attachment: Annotated[Attachment | None, about("valueAttachment", "A piece of content.")] = None
+    code: Annotated[Code | None, about("valueCoding", "A concept, with its one coding.")] = None
+    quantity: Annotated[Quantity | None, about("valueQuantity", "A measured amount.")] = None
+    reference: Annotated[Reference | None, about("valueReference", "Another object.")] = None
+
+
 class Source(Shared, frozen=True, kw_only=True):
     """Where an object came from."""
 

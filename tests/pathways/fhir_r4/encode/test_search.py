@@ -180,6 +180,73 @@ def test_dispenses_take_one_lower_bound() -> None:
     assert problems("MedicationDispense", patient_id="1", to="2024-03-10T00:00:00Z") == {"to": "not_searchable"}
 
 
+def test_the_chart_of_a_patient() -> None:
+    assert encode("Condition", patient_id="1", encounter_id=("2", "3"), category="problem-list-item", status="active") == [
+        ("patient", "1"),
+        ("encounter", "2,3"),
+        ("category", "problem-list-item"),
+        ("clinical-status", "active"),
+    ]
+    assert problems("Condition", patient_id="1", status="final") == {"status": "not_searchable"}
+    assert problems("AllergyIntolerance") == {"ids": "required"}
+    assert encode("Procedure", patient_id="1", from_="2024-01-05")[1] == ("date", "ge2024-01-05T06:00:00Z")
+    assert encode(
+        "DocumentReference", limit=200, patient_id="1", type_=("http://loinc.org|11506-3", "http://loinc.org|18842-5")
+    ) == [
+        ("patient", "1"),
+        ("type", "http://loinc.org|11506-3,http://loinc.org|18842-5"),
+        ("_count", "100"),
+    ]
+
+
+def test_an_exclusive_bound_becomes_the_last_millisecond_where_the_source_takes_closed_periods_only() -> None:
+    assert encode("Immunization", patient_id="1", from_="2024-01-05", to="2024-01-06") == [
+        ("patient", "1"),
+        ("date", "ge2024-01-05T06:00:00.000Z"),
+        ("date", "le2024-01-06T05:59:59.999Z"),
+    ]
+    between = encode("Immunization", patient_id="1", from_="2024-01-05T00:00:00.0001Z", to="2024-01-06T00:00:00.123456Z")
+    assert between[1:] == [("date", "ge2024-01-05T00:00:00.001Z"), ("date", "le2024-01-06T00:00:00.123Z")]
+    assert problems("Immunization", patient_id="1", to="0001-01-01T00:00:00Z") == {"to": "invalid"}
+
+
+def test_care_plans_need_a_patient_and_the_category_and_a_period_needs_both_ends() -> None:
+    assert problems("CarePlan", patient_id="1") == {"patient_id": "incomplete"}
+    assert problems("CarePlan", patient_id="1", category="assess-plan", from_="2024-01-05") == {"from": "incomplete"}
+    assert encode("CarePlan", limit=20, patient_id="1", category="assess-plan") == [
+        ("patient", "1"),
+        ("category", "assess-plan"),
+        ("_count", "20"),
+    ]
+    assert problems("CareTeam", encounter_id="1", category="longitudinal") == {"category": "incomplete"}
+
+
+def test_orders_are_searched_by_codes_of_the_tenants_catalog_only() -> None:
+    assert problems("ServiceRequest", patient_id="1", code="2345-7") == {"code": "invalid"}
+    own = "https://fhir.cerner.com/t1/codeSet/200|2750"
+    assert ("code", own) in encode("ServiceRequest", patient_id="1", code=own)
+
+
+def test_provenances_are_searched_by_the_record_that_they_tell_of() -> None:
+    assert encode("Provenance", target="Condition/p12") == [("target", "Condition/p12")]
+    assert problems("Provenance", target="p12") == {"target": "invalid"}
+    assert problems("Provenance") == {"ids": "required"}
+
+
+def test_messages_need_all_four_filters() -> None:
+    whole = {"practitioner_id": "5", "category": "reminder", "from_": "2024-01-05", "email_status": "completed"}
+    assert encode("Communication", limit=20, **whole) == [
+        ("category", "reminder"),
+        ("recipient:Practitioner", "5"),
+        ("received", "ge2024-01-05T06:00:00.000Z"),
+        ("-email-status", "completed"),
+        ("_count", "20"),
+    ]
+    for left_out in ("category", "from_", "email_status"):
+        rest = {name: value for name, value in whole.items() if name != left_out}
+        assert problems("Communication", **rest) == {"practitioner_id": "incomplete"}
+
+
 def test_unknown_types_are_refused() -> None:
     with pytest.raises(FixRequest, match="search_not_supported"):
         encode("Basic", patient_id="1")
@@ -209,6 +276,21 @@ ONCE = {
     "InsurancePlan": "_id owned-by",
     "NutritionOrder": "_id patient status _lastUpdated _count",
     "Consent": "_id patient",
+    "Condition": "_id patient encounter category clinical-status _lastUpdated",
+    "AllergyIntolerance": "_id patient clinical-status _lastUpdated",
+    "Procedure": "_id patient _lastUpdated",
+    "Immunization": "_id patient _lastUpdated",
+    "DocumentReference": "_id patient encounter type category _lastUpdated _count",
+    "CarePlan": "_id patient category _count",
+    "CareTeam": "_id patient encounter category status",
+    "Goal": "_id patient",
+    "ServiceRequest": "_id patient code _lastUpdated _count",
+    "Specimen": "_id",
+    "Provenance": "_id target",
+    "Questionnaire": "_id",
+    "QuestionnaireResponse": "_id patient",
+    "FamilyMemberHistory": "_id patient status",
+    "Communication": "_id category recipient:Practitioner -email-status _count",
 }
 # Of the types below every search is one of these ways, with nothing beside it but what narrows it.
 WAYS = {
@@ -224,8 +306,29 @@ WAYS = {
     "InsurancePlan": ({"_id"}, {"owned-by"}),
     "NutritionOrder": ({"_id"}, {"patient"}),
     "Consent": ({"_id"}, {"patient"}),
+    "Condition": ({"_id"}, {"patient"}),
+    "AllergyIntolerance": ({"_id"}, {"patient"}),
+    "Procedure": ({"_id"}, {"patient"}),
+    "Immunization": ({"_id"}, {"patient"}),
+    "DocumentReference": ({"_id"}, {"patient"}),
+    "CarePlan": ({"_id"}, {"patient", "category"}),
+    "CareTeam": ({"_id"}, {"patient"}, {"encounter"}),
+    "Goal": ({"_id"}, {"patient"}),
+    "ServiceRequest": ({"_id"}, {"patient"}),
+    "Specimen": ({"_id"},),
+    "Provenance": ({"_id"}, {"target"}),
+    "Questionnaire": ({"_id"},),
+    "QuestionnaireResponse": ({"_id"}, {"patient"}),
+    "FamilyMemberHistory": ({"_id"}, {"patient"}),
+    "Communication": ({"_id"}, {"category", "recipient:Practitioner", "received", "-email-status"}),
 }
 NARROWING = {"status", "intent", "performer", "effective-time", "date", "_lastUpdated", "_count"}
+NARROWING_OF = {
+    "Condition": {"encounter", "category", "clinical-status"},
+    "AllergyIntolerance": {"clinical-status"},
+    "DocumentReference": {"encounter", "type", "category"},
+    "ServiceRequest": {"code"},
+}
 DATES = {
     "Patient": {"birthdate"},
     "Encounter": {"date"},
@@ -234,7 +337,14 @@ DATES = {
     "Appointment": {"date", "-date-or-req-period"},
     "Slot": {"start"},
     "MedicationAdministration": {"effective-time"},
+    "Procedure": {"date"},
+    "Immunization": {"date"},
+    "DocumentReference": {"date"},
+    "CarePlan": {"date"},
+    "Communication": {"received"},
 }
+# Periods that are closed above, in equal precision; which of them may lack a bound, and which bound has to be there then.
+CLOSED = {"Immunization": ("ge", "le"), "CarePlan": (), "Communication": ("ge",)}
 SINGLE = {"Patient": "*", "Encounter": "patient identifier status", "Observation": "patient", "DiagnosticReport": "patient"}
 COUNT_MOST = {"Observation": 200, "DiagnosticReport": 100, "Slot": 200}
 
@@ -288,7 +398,9 @@ def _broken_presence(kind: str, names: set[str]) -> list[str]:
         fits = fits and ("address-city" not in names or bool(addressed))
         fits = fits and (not names & {"name", "organization"} or bool(described))
     elif kind in WAYS:
-        fits = names - NARROWING in WAYS[kind]
+        narrowing = NARROWING | NARROWING_OF.get(kind, set())
+        fits = any(way <= names and names - way <= narrowing for way in WAYS[kind])
+        fits = fits and (kind != "CareTeam" or "patient" in names or not names & {"category", "status"})
     else:
         fits = True
     return [] if fits else ["required combination"]
@@ -301,6 +413,9 @@ def _broken_dates(kind: str, dates: Mapping[str, list[str]]) -> list[str]:
         if name == "birthdate":
             fits = all(re.fullmatch(r"(ge|le|gt|lt|eq)?\d{4}-\d{2}-\d{2}", value) for value in values)
             fits = fits and (len(values) == 1 or prefixes == ["ge", "le"])
+        elif kind in CLOSED:
+            fits = all(re.fullmatch(r"(ge|le)\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", value) for value in values)
+            fits = fits and (prefixes == ["ge", "le"] or (len(values) == 1 and prefixes[0] in CLOSED[kind]))
         else:
             fits = all(re.fullmatch(rf"(ge|lt){INSTANT}", value) for value in values)
             fits = fits and (prefixes == ["ge", "lt"] or (len(values) == 1 and kind != "Slot"))
@@ -313,12 +428,12 @@ def _broken_dates(kind: str, dates: Mapping[str, list[str]]) -> list[str]:
 FILTERS = (
     "ids patient_id encounter_id practitioner_id location_id from to updated_since category code status service_type identifier "
     "name family given birth_date gender phone email postal_code active physical_type type address city state organization_id "
-    "intent account_id guarantor_id colour"
+    "intent account_id guarantor_id target email_status colour"
 ).split()
 WORDS = (
     "12 L-5 2345-7 http://loinc.org|2345-7 https://fhir.cerner.com/t/codeSet/14249|9 2024-01-05 2024-02-01T10:00:00Z "
     "2024-03-01T10:00:00.123456-06:00 booked proposed free true male final laboratory Smith 1980 1980-05 ge1980-05-01 "
-    "MR|77 urn:oid:1.2|3"
+    "MR|77 urn:oid:1.2|3 Condition/p1 https://fhir.cerner.com/t/codeSet/200|9 assess-plan active"
 ).split()
 VALUES = st.one_of(st.sampled_from(WORDS), st.text(max_size=8))
 

@@ -25,8 +25,10 @@ from millgate.pathways.fhir_r4.encode.search_values import (
     instant,
     is_proprietary,
     last_millisecond,
+    order_code,
     text_value,
     token_value,
+    typed_reference,
     utc,
 )
 
@@ -190,6 +192,8 @@ class _Encoder:
             "token": lambda: token_value(value),
             "coded": lambda: coded_value(value),
             "clinical_code": lambda: clinical_code(value),
+            "order_code": lambda: order_code(value),
+            "reference": lambda: typed_reference(value),
             "identifier": lambda: self._identifier(value),
             "system_identifier": lambda: _with_system(value),
             "lower": lambda: "ge" + self._bound(row, value),

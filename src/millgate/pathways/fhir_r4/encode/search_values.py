@@ -16,6 +16,7 @@ LONGEST_VALUE: Final = 500  # characters
 
 _ID = re.compile(r"[^\s,|/\\?#&$]{1,128}")
 _LOINC_CODE = re.compile(r"[0-9]{1,7}-[0-9]")
+_TYPE = re.compile(r"[A-Z][A-Za-z]{1,63}")
 _OID = re.compile(r"[0-2](\.(0|[1-9][0-9]*))+")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _INSTANT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?(Z|[+-][0-9]{2}:[0-9]{2})")
@@ -71,6 +72,21 @@ def clinical_code(value: str) -> str:
     if "|" not in value:
         raise Unfit("invalid", "reads system|code, or is a bare LOINC code such as 2345-7")
     return token_value(value)
+
+
+def order_code(value: str) -> str:
+    """A token of a tenant's order catalog, which is the only system that orders are searched by. Source: fact sheet §3.2."""
+    if not is_proprietary(value) or not value.partition("|")[0].endswith("/codeSet/200"):
+        raise Unfit("invalid", "reads system|code with the tenant's order catalog as system (its codeSet/200)")
+    return token_value(value)
+
+
+def typed_reference(value: str) -> str:
+    """`Type/id` of one record."""
+    kind, slash, record_id = value.partition("/")
+    if not slash or not _TYPE.fullmatch(kind):
+        raise Unfit("invalid", "reads Type/id, such as Condition/p123")
+    return f"{kind}/{id_value(record_id)}"
 
 
 def identifier_parts(value: str) -> tuple[str, str, str]:
