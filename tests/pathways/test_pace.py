@@ -8,8 +8,10 @@ import random
 from dataclasses import dataclass, field
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from millgate.pathways.pace import FIRST_LIMIT, Concurrency, Pace
+from millgate.pathways.pace import FIRST_LIMIT, Concurrency, Pace, Second
 
 LATENCY_S = 0.02
 AT_ONCE = 40
@@ -198,3 +200,18 @@ def test_one_refusal_among_few_calls_does_not_make_a_slow_walk_of_it() -> None:
     assert pace.refused(60.0, 60.1, 0.0)
     assert pace.rate is not None
     assert pace.rate >= 4
+
+
+@given(st.floats(0.2, 30), st.lists(st.floats(0, 0.4), min_size=1, max_size=200))
+def test_no_second_sees_more_calls_than_are_allowed_wherever_it_begins(rate: float, gaps: list[float]) -> None:
+    second, now, went = Second(), 0.0, list[float]()
+    for gap in gaps:
+        now += gap
+        if second.wait_s(now, rate) <= 0:
+            second.took(now)
+            went.append(now)
+    most, within_s = (int(rate), 1.0) if rate >= 1 else (1, 1 / rate)
+    for start in went:
+        assert sum(start <= at < start + within_s - 1e-9 for at in went) <= most
+    assert second.wait_s(now + within_s, rate) <= 1e-9
+    assert second.wait_s(now, None) == 0

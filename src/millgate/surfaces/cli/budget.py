@@ -97,7 +97,9 @@ async def _asked(app: App, name: str, back: int) -> dict[str, Any]:
         "highest": {"per_s": _highest([one.per_s for one in hours]), "at_once": _highest([one.at_once for one in hours])},
         "limit": await limit_of(app, name),
         "whole_hours": len(under_it),
-        "kept": _both(_held([one.per_s for one in under_it], rate), _held([one.at_once for one in under_it], at_once)),
+        "kept": None
+        if kept is None
+        else _both(_held([one.per_s for one in under_it], rate), _held([one.at_once for one in under_it], at_once)),
     }
 
 
