@@ -64,7 +64,33 @@ CREDENTIAL_REJECTED: Final = EventType(
     },
     operators_only=True,
 )
-EVENT_TYPES: Final[Mapping[str, EventType]] = {one.name: one for one in (CAPABILITY_CHANGED, CREDENTIAL_REJECTED)}
+_ORIGINS: Final[Mapping[str, str]] = {
+    "fhir_base": "the base whose documents name them",
+    "accepted": "the origins to which credentials went until then",
+    "new": "the origins that are named now and were not accepted before",
+}
+_MOVED: Final[Mapping[str, Any]] = {
+    "fhir_base": "https://fhir.example.org/r4/TENANT_ID",
+    "accepted": ["https://authorization.example.org:443"],
+    "new": ["https://login.example.org:443"],
+}
+ENDPOINT_REFUSED: Final = EventType(
+    name="tenant.endpoint_refused",
+    told="A tenant's server names a new place for credentials; nothing is sent there until the operator accepts it. Once for each place.",
+    members=_ORIGINS,
+    example=_MOVED,
+    operators_only=True,
+)
+ENDPOINT_ACCEPTED: Final = EventType(
+    name="tenant.endpoint_accepted",
+    told="The operator accepted a new place to which a tenant's server has credentials sent.",
+    members=_ORIGINS,
+    example=_MOVED,
+    operators_only=True,
+)
+EVENT_TYPES: Final[Mapping[str, EventType]] = {
+    one.name: one for one in (CAPABILITY_CHANGED, CREDENTIAL_REJECTED, ENDPOINT_REFUSED, ENDPOINT_ACCEPTED)
+}
 
 
 @dataclass(frozen=True, slots=True)

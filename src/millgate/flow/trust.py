@@ -11,10 +11,11 @@ from contextlib import contextmanager
 from hashlib import sha256
 from typing import Any, Final, Protocol
 
+from millgate.access.event_types import ENDPOINT_ACCEPTED, ENDPOINT_REFUSED
 from millgate.errors import CallOperator
 
-REFUSED: Final = "tenant.endpoint_refused"
-ACCEPTED: Final = "tenant.endpoint_accepted"
+REFUSED: Final = ENDPOINT_REFUSED.name
+ACCEPTED: Final = ENDPOINT_ACCEPTED.name
 
 
 class Origins(Protocol):
