@@ -25,9 +25,6 @@ from millgate.objects.shared import (
     Shared,
     Timing,
 )
-from millgate.terminology import lifting_order
-
-_CODE_ORDER = lifting_order("service_request", "code")
 
 
 class Occurrence(Shared, frozen=True, kw_only=True):
@@ -119,7 +116,7 @@ def normalize(resource: Resource, context: Context) -> ServiceRequest:
         "categories": concepts(resource, "category", "categories", notes),
         "priority": text(resource, "priority", "priority", notes),
         "do_not_perform": flag(resource, "doNotPerform", "do_not_perform", notes),
-        "code": concept_of(resource, "code", "code", notes, _CODE_ORDER),
+        "code": concept_of(resource, "code", "code", notes),
         "details": concepts(resource, "orderDetail", "details", notes),
         "quantity": choice(resource, "quantity", "quantity", notes, RequestedAmount, _AMOUNT),
         "occurrence": choice(resource, "occurrence", "occurrence", notes, Occurrence, _OCCURRENCE),
