@@ -19,6 +19,7 @@ from millgate.objects.declaration import ENCOUNTER_ID, IDENTIFIER, PATIENT_ID, U
 from millgate.objects.elements import identifier, listed, period, reference, reference_ids, single
 from millgate.objects.money import Money, money
 from millgate.objects.notes import Notes
+from millgate.objects.pointers import pointing
 from millgate.objects.primitives import flag, text, whole
 from millgate.objects.shared import Code, Identifier, Object, Period, Reference
 
@@ -99,22 +100,14 @@ def _values(resource: Resource, url: str) -> list[Any]:
 
 
 def _coverage(element: dict[str, Any], field: str, notes: Notes) -> AccountCoverage | None:
-    pointed = single(element, "coverage", field, notes, reference) or Reference()
     priority = whole(element, "priority", field + ".priority", notes)
-    found = AccountCoverage(object=pointed.object, id=pointed.id, display=pointed.display, priority=priority)
-    return found if found != AccountCoverage() else None
+    return pointing(AccountCoverage, element, "coverage", field, notes, priority=priority)
 
 
 def _guarantor(element: dict[str, Any], field: str, notes: Notes) -> Guarantor | None:
-    party = single(element, "party", field, notes, reference) or Reference()
-    found = Guarantor(
-        object=party.object,
-        id=party.id,
-        display=party.display,
-        on_hold=flag(element, "onHold", field + ".on_hold", notes),
-        period=single(element, "period", field + ".period", notes, period),
-    )
-    return found if found != Guarantor() else None
+    on_hold = flag(element, "onHold", field + ".on_hold", notes)
+    when = single(element, "period", field + ".period", notes, period)
+    return pointing(Guarantor, element, "party", field, notes, on_hold=on_hold, period=when)
 
 
 DECLARATION = Declaration(

@@ -38,6 +38,7 @@ from millgate.objects.elements import (
 from millgate.objects.money import Money, money
 from millgate.objects.notes import Notes
 from millgate.objects.performers import Actor, actor
+from millgate.objects.pointers import pointing
 from millgate.objects.primitives import decimal, moment, text, whole
 from millgate.objects.shared import Code, Identifier, Note, Object, Period, Quantity, Reference, Shared, Timing
 from millgate.objects.timings import timing
@@ -65,7 +66,7 @@ class ReplacedCharge(Reference, frozen=True, kw_only=True):
     version: Annotated[str | None, about("ChargeItem.extension(replacing).item-version", "Which version of it.")] = None
 
 
-class Product(Code, frozen=True, kw_only=True):
+class ChargedProduct(Code, frozen=True, kw_only=True):
     """The product that was used or dispensed."""
 
     reference: Annotated[Reference | None, about("ChargeItem.productReference", "The product as a pointer.")] = None
@@ -109,7 +110,7 @@ class Charge(Object, frozen=True, kw_only=True):
     requesting_organization: Annotated[Reference | None, about("ChargeItem.requestingOrganization", "Who asked for it.")] = None
     cost_center: Annotated[Reference | None, about("ChargeItem.costCenter", "Which organization bears the cost.")] = None
     body_sites: Annotated[tuple[Code, ...], about("ChargeItem.bodysite", "Where on the body.")] = ()
-    product: Annotated[Product | None, about("ChargeItem.product[x]", "The product that was used or dispensed.")] = None
+    product: Annotated[ChargedProduct | None, about("ChargeItem.product[x]", "The product that was used or dispensed.")] = None
     reasons: Annotated[tuple[BillCode, ...], about("ChargeItem.reason", "Why it was done: the diagnoses for the bill.")] = ()
     entered_at: Annotated[str | None, about("ChargeItem.enteredDate", "When it was entered.")] = None
     enterer: Annotated[Reference | None, about("ChargeItem.enterer", "Who entered it.")] = None
@@ -203,10 +204,8 @@ def _prioritized(code: Code | None, element: dict[str, Any], field: str, notes: 
 
 
 def _replaced(element: dict[str, Any], field: str, notes: Notes) -> ReplacedCharge | None:
-    pointed = single(element, "valueReference", field, notes, reference) or Reference()
     version = text(extension_of(element, "item-version") or {}, "valueId", field + ".version", notes)
-    found = ReplacedCharge(object=pointed.object, id=pointed.id, display=pointed.display, version=version)
-    return found if found != ReplacedCharge() else None
+    return pointing(ReplacedCharge, element, "valueReference", field, notes, version=version)
 
 
 def _drug_product(element: dict[str, Any], field: str, notes: Notes) -> DrugProduct | None:
@@ -222,11 +221,11 @@ def _drug_product(element: dict[str, Any], field: str, notes: Notes) -> DrugProd
     return found if found != DrugProduct() else None
 
 
-def _product(resource: Resource, notes: Notes) -> Product | None:
+def _product(resource: Resource, notes: Notes) -> ChargedProduct | None:
     code = concept_of(resource, "productCodeableConcept", "product", notes) or Code()
     pointed = single(resource, "productReference", "product.reference", notes, reference)
-    found = Product(text=code.text, system=code.system, code=code.code, codings=code.codings, reference=pointed)
-    return found if found != Product() else None
+    found = ChargedProduct(text=code.text, system=code.system, code=code.code, codings=code.codings, reference=pointed)
+    return found if found != ChargedProduct() else None
 
 
 DECLARATION = Declaration(

@@ -10,6 +10,7 @@ from millgate.objects.concepts import coding_as_code, concept_of, concepts
 from millgate.objects.declaration import PATIENT_ID, UPDATED_SINCE, Context, Declaration, about
 from millgate.objects.elements import attachment, identifier, listed, period, reference, reference_id_of, single
 from millgate.objects.notes import Notes
+from millgate.objects.pointers import pointing
 from millgate.objects.primitives import flag, moment, text
 from millgate.objects.shared import Attachment, Code, Identifier, Object, Period, Reference, Shared
 
@@ -140,17 +141,13 @@ def _rule(element: dict[str, Any], level: int, field: str, notes: Notes) -> Cons
 
 
 def _actor(element: dict[str, Any], field: str, notes: Notes) -> ConsentActor | None:
-    who = single(element, "reference", field, notes, reference) or Reference()
     role = concept_of(element, "role", field + ".role", notes)
-    found = ConsentActor(object=who.object, id=who.id, display=who.display, role=role)
-    return found if found != ConsentActor() else None
+    return pointing(ConsentActor, element, "reference", field, notes, role=role)
 
 
 def _data(element: dict[str, Any], field: str, notes: Notes) -> ConsentData | None:
-    which = single(element, "reference", field, notes, reference) or Reference()
     meaning = text(element, "meaning", field + ".meaning", notes)
-    found = ConsentData(object=which.object, id=which.id, display=which.display, meaning=meaning)
-    return found if found != ConsentData() else None
+    return pointing(ConsentData, element, "reference", field, notes, meaning=meaning)
 
 
 def _policy(element: dict[str, Any], field: str, notes: Notes) -> ConsentPolicy | None:

@@ -6,8 +6,8 @@ from typing import Annotated, Any
 
 from millgate.objects.concepts import concept_of
 from millgate.objects.declaration import about
-from millgate.objects.elements import reference, single
 from millgate.objects.notes import Notes
+from millgate.objects.pointers import pointing
 from millgate.objects.shared import Code, Reference
 
 
@@ -17,12 +17,7 @@ class Actor(Reference, frozen=True, kw_only=True):
     function: Annotated[Code | None, about("performer.function", "In what function.")] = None
 
 
-_NOBODY = Actor()
-
-
 def actor(element: dict[str, Any], field: str, notes: Notes) -> Actor | None:
     """The `performer` with its `function` and its `actor`."""
-    who = single(element, "actor", field, notes, reference) or Reference()
     function = concept_of(element, "function", field + ".function", notes)
-    found = Actor(object=who.object, id=who.id, display=who.display, function=function)
-    return found if found != _NOBODY else None
+    return pointing(Actor, element, "actor", field, notes, function=function)

@@ -10,6 +10,7 @@ from millgate.objects.declaration import IDENTIFIER, UPDATED_SINCE, Context, Dec
 from millgate.objects.elements import Telecoms, address, identifier, listed, reference, single
 from millgate.objects.names_of_people import split_names
 from millgate.objects.notes import Notes
+from millgate.objects.pointers import pointing
 from millgate.objects.primitives import date, flag, text
 from millgate.objects.shared import Address, ContactPoint, Identifier, Name, Object, OtherTelecom, Reference
 
@@ -69,14 +70,8 @@ def normalize(resource: Resource, context: Context) -> Person:
 
 
 def _link(element: dict[str, Any], field: str, notes: Notes) -> PersonLink | None:
-    target = single(element, "target", field, notes, reference) or Reference()
-    found = PersonLink(
-        object=target.object,
-        id=target.id,
-        display=target.display,
-        assurance=text(element, "assurance", field + ".assurance", notes),
-    )
-    return found if found != PersonLink() else None
+    assurance = text(element, "assurance", field + ".assurance", notes)
+    return pointing(PersonLink, element, "target", field, notes, assurance=assurance)
 
 
 DECLARATION = Declaration(

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from millgate.canonical.exchange import Query
@@ -438,7 +438,7 @@ WORDS = (
 VALUES = st.one_of(st.sampled_from(WORDS), st.text(max_size=8))
 
 
-@settings(max_examples=400)
+@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.sampled_from(sorted(ONCE)),
     st.dictionaries(st.sampled_from(FILTERS), st.lists(VALUES, min_size=1, max_size=3).map(tuple), max_size=5),
