@@ -334,4 +334,10 @@ class _Directory:
 def _master_key(settings: Settings) -> MasterKey:
     """The vault's master key. One is made for an embedded database only: a shared one must be given its key by the operator."""
     file = Path(settings.master_key_file).expanduser() if settings.master_key_file else None
-    return master_key(value=settings.master_key, key_file=file, data_dir=settings.folder, create=settings.database_url is None)
+    return master_key(
+        value=settings.master_key,
+        command=settings.master_key_command,
+        key_file=file,
+        data_dir=settings.folder,
+        create=settings.database_url is None,
+    )

@@ -37,6 +37,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         str | None, Meta(description="Where browsers reach the gateway, for sign-ins; by default, where it listens.")
     ] = None
     master_key: Annotated[str | None, Meta(description="The vault's master key: 32 bytes in base64. Secret.")] = None
+    master_key_command: Annotated[
+        str | None, Meta(description="A command that prints the master key, such as one that asks a KMS; run without a shell.")
+    ] = None
     master_key_file: Annotated[
         str | None, Meta(description="A file that holds the master key; default <data_dir>/master.key.")
     ] = None

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import base64
+import shlex
 import stat
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from millgate.errors import GatewayError
+from millgate.errors import CallOperator, GatewayError
 from millgate.store import MasterKey, master_key
+from millgate.store.master_key import key_of_command
 
 KEY = bytes(range(32))
 
@@ -52,3 +55,53 @@ def test_missing_key_is_not_made_unasked(tmp_path: Path) -> None:
 
 def test_repr_shows_no_key() -> None:
     assert repr(MasterKey(KEY, "setting")) == "MasterKey(source='setting')"
+
+
+PRINTED = base64.b64encode(KEY).decode()
+
+
+def command(script: str) -> str:
+    return shlex.join([sys.executable, "-c", script])
+
+
+def test_a_command_prints_the_key_and_sees_none_of_the_gateways_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MILLGATE_MASTER_KEY", "not-for-you")
+    monkeypatch.setenv("MILLGATE_DATABASE_URL", "nor-this")
+    script = (
+        f"import os; print({PRINTED!r} if not {{'MILLGATE_MASTER_KEY', 'MILLGATE_DATABASE_URL'}} & os.environ.keys() else '')"
+    )
+    found = master_key(command=command(script))
+    assert (found.key, found.source) == (KEY, "command")
+    assert PRINTED not in repr(found)
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        (command("import sys; sys.exit('s3cret')"), "exit status 1"),
+        (command("print('s3cret!')"), "not base64"),
+        (command("print('c2VjcmV0')"), "has 6 bytes"),
+        (command("print('é')"), "something else than base64"),
+        (command("while True: print('s3cret' * 100)"), "more than 1024 bytes"),
+        ("/no/such/s3cret", "cannot be run"),
+        ("'s3cret", "cannot be read"),
+        ("  ", "is empty"),
+    ],
+)
+def test_a_command_that_fails_is_told_without_repeating_it(given: str, told: str) -> None:
+    with pytest.raises(CallOperator, match=told) as refused:
+        master_key(command=given)
+    assert refused.value.code == "invalid_setting"
+    assert "s3cret" not in refused.value.detail
+
+
+def test_a_command_that_hangs_is_ended_with_all_that_it_started() -> None:
+    hang = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'import time; time.sleep(600)'])"
+    with pytest.raises(CallOperator, match=r"did not end within 0\.5 s"):
+        key_of_command(command(hang), timeout_s=0.5)
+
+
+def test_a_command_is_given_to_no_shell(tmp_path: Path) -> None:
+    with pytest.raises(CallOperator):
+        master_key(command=f"/bin/echo {PRINTED}x; touch {tmp_path}/made")
+    assert not list(tmp_path.iterdir())

@@ -110,7 +110,7 @@ class Server:
         done = self._launch([str(programs(None) / "initdb"), *arguments, "--pgdata", str(making)], making)
         if done.returncode != 0:
             shutil.rmtree(making, ignore_errors=True)
-            raise CallOperator("invalid_setting", f"PostgreSQL could not make its cluster: {_last_line(done.stderr)}")
+            raise CallOperator("invalid_setting", f"PostgreSQL could not make its cluster: {_reason(done.stderr)}")
         self._write(making / "postgresql.conf", "include 'millgate.conf'\n")
         self._write(making / "millgate.conf", SETTINGS)
         making.rename(self.directory)
@@ -184,7 +184,7 @@ class Server:
         program = [str(programs(version) / "postgres"), "-D", str(self.directory), "-k", str(self._socket_dir())]
         done = self._launch(program, self.directory, detach=True)
         if done.returncode != 0:
-            raise TryLater("store_unavailable", f"the embedded PostgreSQL could not be launched: {_last_line(done.stderr)}")
+            raise TryLater("store_unavailable", f"the embedded PostgreSQL could not be launched: {_reason(done.stderr)}")
         return int(done.stdout)
 
     def _await_first_sign(self, pid: int, deadline: float) -> bool:
@@ -300,6 +300,8 @@ def _sync_directory(path: Path) -> None:
         os.close(handle)
 
 
-def _last_line(text: str) -> str:
+def _reason(text: str) -> str:
+    """The last line that names an error, since a program may go on to say how it cleans up; else the last line."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return lines[-1] if lines else "no reason given"
+    errors = [line for line in lines if any(word in line for word in ("error:", "FATAL:", "PANIC:"))]
+    return (errors or lines or ["no reason given"])[-1]

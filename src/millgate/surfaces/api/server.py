@@ -108,14 +108,16 @@ class Server:
         """Stop accepting, let what is under way finish (20 s at most), then close."""
         self._app.feed.close()
         self._server.should_exit = True
-        if self._task is not None:
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+        await self.wait()
 
     async def wait(self) -> None:
-        """Return when the server has stopped."""
-        if self._task is not None:
-            await asyncio.wait([self._task])
+        """Return when the server has stopped, however it did."""
+        if self._task is None:
+            return
+        await asyncio.wait([self._task])
+        failure = None if self._task.cancelled() else self._task.exception()
+        if failure is not None:
+            log.error("the HTTP server failed", exc_info=failure)
 
 
 class _Uvicorn(uvicorn.Server):

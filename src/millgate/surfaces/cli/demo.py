@@ -38,6 +38,7 @@ Examples:
 """
 
 TENANT = "sandbox"
+ENOUGH_PATIENTS = 40  # among so many, somebody has labs and a name to be found by
 START_SECONDS = 120
 
 
@@ -97,12 +98,14 @@ async def _run(
     from millgate.surfaces.api.server import Server, bind
     from millgate.surfaces.cli import logs
     from millgate.surfaces.cli.options import settings_of
-    from millgate.surfaces.cli.serve import first_of, stop_signals
+    from millgate.surfaces.cli.serve import ended_by_itself, first_of, stop_signals
     from millgate.surfaces.worker.work import Worker
 
     stopping = stop_signals()
     settings = settings_of(str(folder), None, port=port, host="127.0.0.1")
-    settings = msgspec.structs.replace(settings, database_url=None, master_key=None, master_key_file=None)
+    settings = msgspec.structs.replace(
+        settings, database_url=None, master_key=None, master_key_command=None, master_key_file=None
+    )
     logs.configure("warning")
     if not as_json:
         say(f"starting a hospital of {patients} patients and the gateway …")
@@ -120,7 +123,7 @@ async def _run(
                 await _introduce(app, server.url, hospital, key, folder)
             await first_of(stopping, server.wait(), process.wait())
             if not stopping.is_set():
-                say("the simulator stopped by itself")
+                raise ended_by_itself("HTTP server" if process.returncode is None else "simulator")
         finally:
             await server.stop()
             await worker.stop()
@@ -208,8 +211,16 @@ async def _connect(app: App, hospital: Hospital, return_urls: Sequence[str]) -> 
 
 
 async def _introduce(app: App, url: str, hospital: Hospital, key: str, folder: Path) -> None:
-    """The addresses, the key, and four curl lines with ids that are there."""
+    """The addresses, the key, and four curl lines with ids that are there. Raises FixRequest where there is nobody to show."""
+    from millgate.errors import FixRequest
+
     patient, slot = await _someone(url, key, app)
+    if not patient["id"] or not slot:
+        missing = "patient with labs" if not patient["id"] else "free slot"
+        raise FixRequest(
+            "invalid_request",
+            f"This hospital has no {missing} to show; choose another --seed, or --patients {ENOUGH_PATIENTS} or more.",
+        )
     now = app.now()
     bearer, as_session = f"-H 'Authorization: Bearer {key}'", '-H "Authorization: Bearer $TOKEN"'
     as_json = "-H 'Content-Type: application/json'"

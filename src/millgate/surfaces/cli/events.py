@@ -58,13 +58,13 @@ def list_events(
     """List events."""
 
     async def work(app: App) -> None:
-        audience = await _audience(app, tenant, tuple(types or ()))
-        feed = app.feed
+        async def read() -> tuple[Audience, Page]:
+            audience = await _audience(app, tenant, tuple(types or ()))
+            if after:
+                return audience, await app.feed.page(audience, after=after, limit=limit)
+            return audience, await app.feed.latest(audience, limit=limit)
 
-        async def read() -> Page:
-            return await (feed.page(audience, after=after, limit=limit) if after else feed.latest(audience, limit=limit))
-
-        page = await app.operate("list", "event", read, tenant=tenant)
+        audience, page = await app.operate("list", "event", read, tenant=tenant)
         _show(app, page, as_json, follow)
         if follow:
             await _follow(app, audience, page.after, as_json)

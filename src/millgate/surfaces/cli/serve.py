@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import gc
 import signal
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from millgate.surfaces.cli.options import AsJson, DatabaseUrl, DataDir, settings_of
 from millgate.surfaces.cli.output import command, print_json, say
+
+if TYPE_CHECKING:
+    from millgate.errors import GatewayError
 
 HELP = """Run the gateway.
 
@@ -59,6 +62,8 @@ def serve(
                     worker.start()
                 _announce(server.url, as_json)
                 await first_of(stopping, server.wait())
+                if not stopping.is_set():
+                    raise ended_by_itself("HTTP server")
             finally:
                 await server.stop()
                 if worker:
@@ -85,6 +90,13 @@ def stop_signals() -> asyncio.Event:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
     return stopping
+
+
+def ended_by_itself(what: str) -> GatewayError:
+    """What a command ends with that nobody stopped: whoever watches over it has to see that it failed."""
+    from millgate.errors import CallOperator
+
+    return CallOperator("internal_error", f"The {what} ended by itself, without a signal to stop; the log says more.")
 
 
 async def first_of(stopping: asyncio.Event, *others: object) -> None:

@@ -24,7 +24,7 @@ def worker(data_dir: DataDir = None, database_url: DatabaseUrl = None, as_json: 
     """Work until a signal comes."""
     settings = settings_of(data_dir, database_url)
     from millgate.app import App
-    from millgate.surfaces.cli.serve import first_of, stop_signals, tune_process
+    from millgate.surfaces.cli.serve import ended_by_itself, first_of, stop_signals, tune_process
     from millgate.surfaces.worker.work import Worker
 
     async def run() -> None:
@@ -40,6 +40,8 @@ def worker(data_dir: DataDir = None, database_url: DatabaseUrl = None, as_json: 
                 say("the worker is running; Ctrl-C stops it")
             try:
                 await first_of(stopping, working.wait())
+                if not stopping.is_set():
+                    raise ended_by_itself("worker")
             finally:
                 await working.stop()
         say("stopped")
