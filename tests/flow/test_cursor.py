@@ -5,16 +5,20 @@ from __future__ import annotations
 import base64
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from hashlib import shake_256
 
+import msgspec
 import pytest
+from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 from hypothesis import given
 from hypothesis import strategies as st
 
 from millgate.errors import FixRequest
-from millgate.flow.cursor import Cursors, Holder, Place, same_filters
+from millgate.flow.cursor import LONGEST, MARK, Cursors, Holder, Place, marks, same_filters
 
 NOW = datetime(2026, 3, 8, 9, 59, 59, tzinfo=UTC)
-CURSORS = Cursors(bytes(range(64)))
+KEY = bytes(range(64))
+CURSORS = Cursors(KEY)
 HOLDER = Holder("mercy", "https://fhir.example", "client_1", "observation", None)
 
 places = st.builds(
@@ -97,3 +101,39 @@ def test_filters_beside_a_cursor_have_to_be_its_own() -> None:
     assert same_filters({}, place)
     assert same_filters({"patient_id": ("1",)}, place)
     assert not same_filters({"patient_id": ("2",)}, place)
+
+
+def test_a_hundred_long_ids_still_fit_since_they_are_said_twice() -> None:
+    ids = tuple(f"{number:0>60}" for number in range(100))
+    place = Place({"ids": ids}, 50, "https://fhir.example/r4/t/Observation?_id=" + ",".join(ids), 0, b"m" * MARK * 50)
+    cursor = CURSORS.seal(place, HOLDER, NOW)
+    assert len(cursor) <= LONGEST
+    assert CURSORS.open(cursor, HOLDER, NOW) == place
+
+
+def test_a_cursor_that_would_be_too_long_goes_without_what_the_page_before_showed() -> None:
+    seen = shake_256(b"seen").digest(MARK * 2_000)
+    place = Place({"patient_id": ("1",)}, 50, "https://fhir.example/next", 1, seen, b"shown-id")
+    cursor = CURSORS.seal(place, HOLDER, NOW)
+    assert len(cursor) <= LONGEST
+    assert CURSORS.open(cursor, HOLDER, NOW) == msgspec.structs.replace(place, seen=b"")
+
+
+def test_a_cursor_that_would_be_refused_is_never_given_out() -> None:
+    wild = shake_256(b"wild").digest(12_000).hex()
+    with pytest.raises(FixRequest, match="fewer or shorter"):
+        CURSORS.seal(Place({"name": (wild,)}, 50, wild, 0), HOLDER, NOW)
+
+
+def test_a_cursor_of_an_older_release_is_still_good() -> None:
+    """One of five elements, and not compressed however long."""
+    expires = int(NOW.timestamp()) + 3600
+    plain = msgspec.msgpack.encode([expires, [{"ids": ["x" * 3_000]}, 50, None, 20, b"12345678"]])
+    sealed = AESSIV(KEY).encrypt(plain, [HOLDER.encode()])
+    opened = CURSORS.open(base64.urlsafe_b64encode(sealed).rstrip(b"=").decode(), HOLDER, NOW)
+    assert opened == Place({"ids": ("x" * 3_000,)}, 50, None, 20, b"12345678")
+
+
+def test_marks_come_apart_as_they_were_joined() -> None:
+    assert marks(b"") == frozenset()
+    assert marks(b"12345678abcdefgh") == {b"12345678", b"abcdefgh"}

@@ -17,12 +17,22 @@ class Store:
 
     def __init__(self) -> None:
         self.kept: list[str] = []
+        self.tenants: list[datetime | None] = []
 
-    async def save(self, tenant: str, pathway: str, resources: Sequence[Resource], *, received_at: datetime) -> object:
+    async def save(
+        self,
+        tenant: str,
+        pathway: str,
+        resources: Sequence[Resource],
+        *,
+        received_at: datetime,
+        connected_at: datetime | None = None,
+    ) -> object:
         if resources[0]["id"] == "lost":
             raise TryLater("store_unavailable", "gone")
         if resources[0]["id"] == "wild":
             raise UnicodeEncodeError("utf-8", "\ud800", 0, 1, "no such character")
+        self.tenants.append(connected_at)
         self.kept += [one["id"] for one in resources]
         return None
 
@@ -60,3 +70,15 @@ async def test_what_could_not_be_recorded_is_taken_to_the_store_when_it_comes_ag
     await recorder.put("mercy", "fhir-r4", [{"resourceType": "Patient", "id": "found"}], NOW, [b"mark"])
     await recorder.close()
     assert store.kept == ["found"]
+
+
+async def test_the_same_bytes_of_a_tenant_that_was_connected_anew_are_recorded_anew() -> None:
+    store = Store()
+    recorder = Recorder(store)
+    recorder.start()
+    for connected_at in (NOW, NOW, NOW.replace(year=2027)):
+        await recorder.put("mercy", "fhir-r4", [{"resourceType": "Patient", "id": "1"}], NOW, [b"one"], connected_at=connected_at)
+        await recorder.drain()
+    await recorder.close()
+    assert store.kept == ["1", "1"]
+    assert store.tenants == [NOW, NOW.replace(year=2027)]

@@ -62,6 +62,7 @@ class Ward:
     observations: list[Resource] = field(default_factory=list)
     schedule: Resource = field(default_factory=lambda: {"resourceType": "Schedule", "id": "9", "actor": []})
     fails: Failure = lambda write, after: None
+    pages: dict[str | None, Page] = field(default_factory=dict)  # by their link, for a source with more pages than one
     searches: int = 0
     unseen: int = 0  # how many looks for an effect come too early
     asked: asyncio.Event = field(default_factory=asyncio.Event)
@@ -85,10 +86,12 @@ class Ward:
         included = [dict(self.schedule)] if query.include else []
         self.asked.set()
         await self.going.wait()
+        if self.pages:
+            return self.pages[None]
         return Page(found, included, None, "", [], NOW)
 
     async def follow(self, connection: Connection, resource_type: str, link: str) -> Page:
-        raise AssertionError("this source has one page of everything")
+        return self.pages[link]
 
     async def read(self, connection: Connection, resource_type: str, resource_id: str) -> Found:
         held = {"Slot": self.slots, "Appointment": self.appointments}.get(resource_type, {"9": self.schedule})
@@ -166,7 +169,15 @@ class Parties:
     async def learn_service_types(self, tenant: str, types: Sequence[ServiceType]) -> None:
         return None
 
-    async def save(self, tenant: str, pathway: str, resources: Sequence[Resource], *, received_at: datetime) -> object:
+    async def save(
+        self,
+        tenant: str,
+        pathway: str,
+        resources: Sequence[Resource],
+        *,
+        received_at: datetime,
+        connected_at: datetime | None = None,
+    ) -> object:
         return None
 
 

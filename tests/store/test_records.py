@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from decimal import Decimal
+from functools import partial
+from typing import Any
 
 import psycopg
 import pytest
 
-from millgate.errors import GatewayError
+from millgate.access.parties import Tenant
+from millgate.errors import GatewayError, NeedAccess
 from millgate.store import SaveResult, Store
 from tests.store.conftest import Clock
 from tests.store.patients import observation, patient
@@ -174,3 +178,53 @@ async def test_body_swapped_with_another_rows_is_noticed(store: Store, clock: Cl
 async def test_resource_without_id_is_refused(store: Store, clock: Clock) -> None:
     with pytest.raises(GatewayError, match="without type or id"):
         await store.records.save("t", "p", [{"resourceType": "Patient"}], received_at=clock())
+
+
+async def test_what_was_read_of_a_tenant_that_is_removed_meanwhile_is_not_kept(store: Store, clock: Clock) -> None:
+    """Nor where another was connected by its name: not a row, and no key that would be made for it."""
+    first = Tenant("mercy", "https://fhir.example/r4/t", None, clock())
+    await store.tenants.add(first)
+    kept = await store.records.save("mercy", "p", [patient(1)], received_at=clock(), connected_at=first.created_at)
+    assert kept == SaveResult(1, 0, 0)
+    await store.tenants.remove("mercy")
+    with pytest.raises(NeedAccess, match="tenant_not_allowed"):
+        await store.records.save("mercy", "p", [patient(2)], received_at=clock(), connected_at=first.created_at)
+    assert await store.records.counts() == {}
+    assert "mercy" not in store.vault._tenants
+    again = replace(first, created_at=clock.move(minutes=1))
+    await store.tenants.add(again)
+    with pytest.raises(NeedAccess, match="tenant_not_allowed"):
+        await store.records.save("mercy", "p", [patient(2)], received_at=clock(), connected_at=first.created_at)
+    await store.records.save("mercy", "p", [patient(3)], received_at=clock(), connected_at=again.created_at)
+    assert await store.records.counts() == {"mercy": {"Patient": 1}}
+
+
+async def test_a_removal_waits_for_what_is_being_written_and_takes_it_along(
+    store: Store, clock: Clock, fresh_database_url: str
+) -> None:
+    tenant = Tenant("mercy", "https://fhir.example/r4/t", None, clock())
+    await store.tenants.add(tenant)
+    await store.records.save("mercy", "p", [patient(1)], received_at=clock(), connected_at=tenant.created_at)
+    connect = partial(psycopg.AsyncConnection.connect, fresh_database_url)
+    async with await connect(autocommit=True) as watch, await connect() as held:  # which holds the writer up
+        await held.execute("SELECT 1 FROM record FOR UPDATE")
+        changed = patient(1, gender="unknown")
+        later = clock.move(minutes=1)
+        writing = asyncio.create_task(
+            store.records.save("mercy", "p", [changed], received_at=later, connected_at=tenant.created_at)
+        )
+        await waiting(watch, "record")
+        removing = asyncio.create_task(store.tenants.remove("mercy"))
+        await waiting(watch, "tenant")
+        assert not removing.done()
+    assert await writing == SaveResult(0, 1, 0)
+    assert await removing
+    assert await store.records.counts() == {}
+
+
+async def waiting(connection: psycopg.AsyncConnection[Any], table: str) -> None:
+    """Until somebody waits for a row of the table."""
+    query = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query ~ %s"
+    async with asyncio.timeout(30):
+        while (await (await connection.execute(query, [rf"\m(FROM|INTO) {table}\M"])).fetchone() or (0,))[0] == 0:  # noqa: ASYNC110  the database tells nobody
+            await asyncio.sleep(0.01)

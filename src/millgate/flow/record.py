@@ -18,6 +18,7 @@ from millgate.errors import GatewayError
 # The same bytes read again within this time are not taken to the store again: they are the same version of the same record.
 JUST_NOW_S = 60.0
 REMEMBERED = 50_000
+_Known = tuple[str, datetime | None, str, bytes]  # a tenant by its name and when it was connected, a pathway, a fingerprint
 
 log = structlog.get_logger(__name__)
 
@@ -29,12 +30,21 @@ class _Brought:
     resources: Sequence[Resource]
     received_at: datetime
     fingerprints: Sequence[bytes]
+    connected_at: datetime | None
 
 
 class Funnel(Protocol):
     """The store's side: keeps each resource once, with its versions and its row in the change feed."""
 
-    async def save(self, tenant: str, pathway: str, resources: Sequence[Resource], *, received_at: datetime) -> object: ...
+    async def save(
+        self,
+        tenant: str,
+        pathway: str,
+        resources: Sequence[Resource],
+        *,
+        received_at: datetime,
+        connected_at: datetime | None = None,
+    ) -> object: ...
 
 
 class Recorder:
@@ -44,7 +54,7 @@ class Recorder:
         self._funnel = funnel
         self._queue: asyncio.Queue[_Brought] = asyncio.Queue(waiting_pages)
         self._task: asyncio.Task[None] | None = None
-        self._recent: OrderedDict[tuple[str, str, bytes], float] = OrderedDict()
+        self._recent: OrderedDict[_Known, float] = OrderedDict()
 
     def start(self) -> None:
         """Begin to record; call once, inside the running loop."""
@@ -57,28 +67,33 @@ class Recorder:
         resources: Sequence[Resource],
         received_at: datetime,
         fingerprints: Sequence[bytes] | None = None,
+        *,
+        connected_at: datetime | None = None,
     ) -> None:
-        """Have `resources` recorded soon. With their fingerprints, what was recorded a moment ago is not handed on again."""
+        """Have `resources` recorded soon. With their fingerprints, what was recorded a moment ago is not handed on again.
+
+        `connected_at` says which tenant of this name they are of: once it is removed, they are not kept.
+        """
         if fingerprints is None:
             fresh, marks = list(resources), []
         else:
             pairs = [
                 (resource, mark)
                 for resource, mark in zip(resources, fingerprints, strict=True)
-                if not self._just_recorded((tenant, pathway, mark))
+                if not self._just_recorded((tenant, connected_at, pathway, mark))
             ]
             fresh, marks = [resource for resource, _ in pairs], [mark for _, mark in pairs]
         if fresh:
-            await self._queue.put(_Brought(tenant, pathway, fresh, received_at, marks))
+            await self._queue.put(_Brought(tenant, pathway, fresh, received_at, marks, connected_at))
 
-    def _just_recorded(self, key: tuple[str, str, bytes]) -> bool:
+    def _just_recorded(self, key: _Known) -> bool:
         at = self._recent.get(key)
         return at is not None and monotonic() - at < JUST_NOW_S
 
     def _remember(self, brought: _Brought) -> None:
         now = monotonic()
         for mark in brought.fingerprints:
-            key = (brought.tenant, brought.pathway, mark)
+            key = (brought.tenant, brought.connected_at, brought.pathway, mark)
             self._recent[key] = now
             self._recent.move_to_end(key)
         while len(self._recent) > REMEMBERED:
@@ -103,7 +118,13 @@ class Recorder:
         while True:
             brought = await self._queue.get()
             try:
-                await self._funnel.save(brought.tenant, brought.pathway, brought.resources, received_at=brought.received_at)
+                await self._funnel.save(
+                    brought.tenant,
+                    brought.pathway,
+                    brought.resources,
+                    received_at=brought.received_at,
+                    connected_at=brought.connected_at,
+                )
                 self._remember(brought)
             except GatewayError as error:
                 # The page was answered and audited; the next read of the same records brings them again.

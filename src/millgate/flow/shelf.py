@@ -34,6 +34,7 @@ class Shelved:
     next_link: str | None
     as_of: datetime
     base: str  # the tenant's FHIR base, for full URLs
+    time_zone: str | None = None  # the tenant's, by which the items were made
     beside: tuple[bytes, ...] = ()  # the fingerprint of the resources that the items' fields look at too, if there were any
     bodies: dict[Hashable, Body] = field(default_factory=dict)
 

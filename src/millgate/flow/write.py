@@ -307,7 +307,7 @@ class Writer:
             raise NeedAccess(
                 "patient_out_of_context", "The session is held to one patient, and this is not that patient's alone."
             )
-        if if_match is not None and not names_current(if_match, found.resource):
+        if if_match is not None and not names_current(if_match, found.resource, connection.tenant.time_zone):
             raise self._conflict(connection, found)
         return found
 
@@ -398,13 +398,20 @@ class Writer:
                 return _unread(connection, sent, status, calls, error)
             calls.extend(found.calls)
         if connection.registration.persona != "patient":  # the patient host masks what it shows: that is no version of the record
-            await self._recorder.put(connection.tenant.name, self._pathway.name, [found.resource], found.fetched_at)
+            await self._recorder.put(
+                connection.tenant.name,
+                self._pathway.name,
+                [found.resource],
+                found.fetched_at,
+                connected_at=connection.tenant.created_at,
+            )
         body = encode_object(self._normalize(connection, found))
         if warnings:
             told = msgspec.json.decode(body)
             told["warnings"] = [*told.get("warnings", []), *warnings]
             body = msgspec.json.encode(told)
-        return Written(status, body, sent.resource_id, object_etag(found.resource), patients_of(found.resource), calls)
+        tag = object_etag(found.resource, connection.tenant.time_zone)
+        return Written(status, body, sent.resource_id, tag, patients_of(found.resource), calls)
 
 
 def _holder(session: Session) -> str:

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from millgate.canonical.exchange import Resource
+from millgate.errors import NeedAccess
 from millgate.store.content import Draft, drafts, opened_body, record_key, sealed_body, term_hash, term_rows
 from millgate.store.database import Connection, Database, Row
 from millgate.store.queries import queries
@@ -73,17 +74,28 @@ class Records:
         self._database = database
         self._vault = vault
 
-    async def save(self, tenant: str, pathway: str, resources: Sequence[Resource], *, received_at: datetime) -> SaveResult:
+    async def save(
+        self,
+        tenant: str,
+        pathway: str,
+        resources: Sequence[Resource],
+        *,
+        received_at: datetime,
+        connected_at: datetime | None = None,
+    ) -> SaveResult:
         """Keep what is new or changed. Unchanged content costs one query; its seen mark moves at most once an hour.
 
-        Content received before what is stored is left aside: answers overtake each other.
+        Content received before what is stored is left aside: answers overtake each other. With `connected_at`, nothing is kept once
+        the tenant that was connected then is removed: NeedAccess `tenant_not_allowed`.
         """
+        if connected_at is not None and not await self._database.fetch_one(_SQL["is_connected"], _named(tenant, connected_at)):
+            raise _removed(tenant)  # before a key is made for it
         keys = await self._vault.tenant(tenant)
         result = SaveResult()
         pending = drafts(keys, pathway, resources)
         for start in range(0, len(pending), _BATCH):
             batch = pending[start : start + _BATCH]
-            result += await _Page(self._database, keys, tenant, pathway, received_at).save(batch)
+            result += await _Page(self._database, keys, tenant, pathway, received_at, connected_at).save(batch)
         return result
 
     async def load(self, tenant: str, pathway: str, resource_type: str, source_id: str) -> Loaded | None:
@@ -153,11 +165,21 @@ class Records:
 class _Page:
     """One batch of resources on its way into the tables."""
 
-    def __init__(self, database: Database, keys: TenantKeys, tenant: str, pathway: str, received_at: datetime) -> None:
+    def __init__(
+        self,
+        database: Database,
+        keys: TenantKeys,
+        tenant: str,
+        pathway: str,
+        received_at: datetime,
+        connected_at: datetime | None,
+    ) -> None:
         self._database = database
         self._keys = keys
         self._common: dict[str, Any] = {"tenant": tenant, "pathway": pathway, "received_at": received_at}
         self._received_at = received_at
+        self._tenant = tenant
+        self._connected_at = connected_at
 
     async def save(self, batch: Sequence[Draft]) -> SaveResult:
         async with self._database.connection() as connection:
@@ -169,10 +191,19 @@ class _Page:
             new = changed = 0
             if fresh or altered:
                 async with connection.transaction():
+                    await self._hold_tenant(connection)
                     new, changed = await self._write(connection, fresh, altered)
             if due:
                 await connection.execute(_SQL["mark_seen"], {**self._common, "keys": due})
         return SaveResult(new, changed, len(batch) - new - changed)
+
+    async def _hold_tenant(self, connection: Connection) -> None:
+        """Keep the tenant from being removed until what is written is there to be removed with it."""
+        if self._connected_at is None:
+            return
+        held = await connection.execute(_SQL["hold_connected"], _named(self._tenant, self._connected_at))
+        if await held.fetchone() is None:
+            raise _removed(self._tenant)
 
     def _differs(self, draft: Draft, stored: Row) -> bool:
         content_hash, received_at = stored[0], stored[1]
@@ -232,6 +263,14 @@ class _Page:
             "kinds": [kind for _, _, kind in rows],
         }
         await connection.execute(_SQL["insert_changes"], {**self._common, **columns})
+
+
+def _named(tenant: str, connected_at: datetime) -> dict[str, Any]:
+    return {"tenant": tenant, "connected_at": connected_at}
+
+
+def _removed(tenant: str) -> NeedAccess:
+    return NeedAccess("tenant_not_allowed", f"The tenant {tenant!r} was removed meanwhile; what was read of it is not kept.")
 
 
 def _loaded(keys: TenantKeys, row: Row) -> Loaded:

@@ -8,9 +8,9 @@ import pytest
 from litestar import Litestar, Request, post
 from litestar.response.base import ASGIResponse
 
-from millgate.errors import GatewayError
+from millgate.errors import FixRequest, GatewayError
 from millgate.flow.appointment_request import AppointmentRequest
-from millgate.surfaces.api.door import Reply, plain_reply, read_body, read_headers
+from millgate.surfaces.api.door import Reply, plain_reply, read_body, read_headers, wants_fhir
 
 
 async def test_a_caller_that_hangs_up_within_the_body_is_not_the_gateways_fault() -> None:
@@ -85,3 +85,37 @@ def test_a_request_without_a_usable_id_has_one_made() -> None:
     made = {read_headers({"headers": [(b"x-request-id", given)]}).request_id for given in (b"", b"a b", b"\xff", b"x" * 129)}
     assert len(made) == 4
     assert {len(one) for one in made} == {32}
+
+
+@pytest.mark.parametrize(
+    ("accept", "fhir"),
+    [
+        ("", False),
+        ("*/*", False),
+        ("application/json", False),
+        ("application/*", False),
+        ("application/problem+json", False),
+        ("application/fhir+json", True),
+        ("Application/FHIR+JSON", True),
+        ("application/fhir+json, */*", True),
+        ("application/json, application/fhir+json", True),
+        ("application/json;q=0.9, application/fhir+json;q=0.8", False),
+        ("application/json;q=0.8, application/fhir+json; q=0.9", True),
+        ("application/fhir+json;q=0.1, */*", False),
+        ("application/fhir+json;q=0, */*", False),
+        ("application/json;q=0, */*", True),
+        ("application/json;q=0.5, application/*;q=0.8", True),
+        ("text/html, application/fhir+json;fhirVersion=4.0;q=0.7", True),
+        ("application/json;q=lots", False),
+    ],
+)
+def test_the_form_is_the_one_with_the_greater_weight(accept: str, fhir: bool) -> None:
+    assert wants_fhir(accept) is fhir
+
+
+@pytest.mark.parametrize(
+    "accept", ["text/html", "application/fhir+json;q=0", "*/*;q=0", "application/json;q=0.0, text/*", "nonsense", ",;q=1"]
+)
+def test_neither_form_is_not_acceptable(accept: str) -> None:
+    with pytest.raises(FixRequest, match="not_acceptable"):
+        wants_fhir(accept)

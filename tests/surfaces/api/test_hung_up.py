@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from litestar import Request
 
+from millgate.canonical.exchange import Call
+from millgate.canonical.noting import note
+from millgate.store.audit import Entry
+from millgate.surfaces.api.door import Asked, Door, Reply, Seen
 from millgate.surfaces.api.hung_up import CallerGone, let_go_if_gone
 
 
@@ -69,3 +76,29 @@ async def test_nobody_listens_any_more_once_the_work_is_done() -> None:
     channel.hang_up()
     await asyncio.sleep(0.02)
     assert channel.messages.qsize() == 1
+
+
+async def test_the_audit_row_of_a_caller_who_hung_up_names_the_call_that_was_cut_off() -> None:
+    rows: list[Entry] = []
+    cut_off = Call("GET", "Patient", None, "r-1", None)
+    channel, asked = Channel(), asyncio.Event()
+
+    async def append(entry: Entry) -> None:
+        rows.append(entry)
+
+    async def work(_: Asked, __: Seen) -> Reply:
+        try:
+            asked.set()
+            await asyncio.Event().wait()
+        finally:
+            note(cut_off)
+        return Reply(b"")
+
+    store = SimpleNamespace(audit=SimpleNamespace(append=append))
+    app: Any = SimpleNamespace(settings=SimpleNamespace(request_seconds=60.0), now=lambda: datetime.now(UTC), store=store)
+    request: Any = Request({"type": "http", "headers": []}, receive=channel.receive)  # type: ignore[arg-type,typeddict-item]
+    led = asyncio.create_task(Door(app).lead(request, Seen("read", "patient"), work))
+    await asked.wait()
+    channel.hang_up()
+    await led
+    assert [(one.status, one.code, one.calls) for one in rows] == [(499, "caller_gone", (cut_off,))]

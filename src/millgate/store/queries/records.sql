@@ -1,3 +1,10 @@
+-- name: is_connected
+SELECT 1 FROM tenant WHERE name = %(tenant)s AND created_at = %(connected_at)s;
+
+-- name: hold_connected
+-- Whoever removes the tenant waits for this transaction, and forgets the records after that.
+SELECT 1 FROM tenant WHERE name = %(tenant)s AND created_at = %(connected_at)s FOR KEY SHARE;
+
 -- name: look
 SELECT key, content_hash, received_at, seen_at FROM record WHERE key = ANY (%(keys)s);
 

@@ -7,6 +7,7 @@ import random
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, TypeVar
 
 import msgspec
@@ -20,6 +21,7 @@ from millgate import deadline
 from millgate.access.parties import Client, Session
 from millgate.app import App
 from millgate.canonical.exchange import Call
+from millgate.canonical.noting import noted
 from millgate.errors import CODES, FieldProblem, FixRequest, GatewayError, NeedAccess
 from millgate.flow.write import Replayed
 from millgate.store.audit import Entry
@@ -33,6 +35,7 @@ JSON = "application/json"
 FHIR = "application/fhir+json"
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._~:/+=-]{1,128}")
+_WEIGHT = re.compile(r"0(\.\d{0,3})?|1(\.0{0,3})?")
 _PURPOSE = re.compile(r"[A-Za-z0-9_-]{1,64}")  # a code such as TREAT, never a sentence
 # What an answer with patients' data may be kept by: the caller's own cache, which asks again before it repeats it.
 PRIVATE = ("cache-control", "private, no-cache")
@@ -113,16 +116,34 @@ def read_headers(scope: Any) -> Asked:
     )
 
 
+@lru_cache(maxsize=256)
 def wants_fhir(accept: str) -> bool:
-    """Whether FHIR was asked for. Raises FixRequest("not_acceptable") where neither form is."""
-    if not accept or accept == "*/*" or accept == JSON:
-        return False
-    types = [part.partition(";")[0].strip().lower() for part in accept.split(",")]
-    if FHIR in types:
-        return True
-    if not {JSON, "*/*", "application/*", "application/problem+json"} & set(types):
+    """Whether FHIR is preferred to JSON, by the weights that `Accept` gives them; JSON where it is all the same. Source: RFC 9110 §12.5.1.
+
+    Raises FixRequest("not_acceptable") where neither is taken.
+    """
+    weights = _weights(accept) if accept.strip() else {"*/*": 1.0}
+    fhir, plain = (_weight(weights, media_type) for media_type in (FHIR, JSON))
+    if max(fhir, plain) <= 0:
         raise FixRequest("not_acceptable", f"Send `Accept: {JSON}` or `Accept: {FHIR}`.")
-    return False
+    return fhir > plain or (fhir == plain and FHIR in weights)
+
+
+def _weights(accept: str) -> dict[str, float]:
+    """Each media range of `Accept` with its weight; a weight that cannot be read counts as 1, as if none were given."""
+    weights: dict[str, float] = {}
+    for part in accept.split(","):
+        media_range, *parameters = [piece.strip().lower() for piece in part.split(";")]
+        given = [value for name, _, value in (piece.partition("=") for piece in parameters) if name.strip() == "q"]
+        weight = float(given[0]) if given and _WEIGHT.fullmatch(given[0].strip()) else 1.0
+        weights[media_range] = max(weight, weights.get(media_range, 0.0))
+    return weights
+
+
+def _weight(weights: Mapping[str, float], media_type: str) -> float:
+    """The weight of the most specific range that a media type is in. Problems are JSON to whoever asks for nothing else."""
+    ranges = (media_type, *(("application/problem+json",) if media_type == JSON else ()), "application/*", "*/*")
+    return next((weights[one] for one in ranges if one in weights), 0.0)
 
 
 class Door:
@@ -158,14 +179,15 @@ class Door:
         What changes something is seen through to its audit row, though the caller hangs up or the server stops meanwhile.
         """
         if seen.action in READING:
-            with deadline.bounded(CALLS_OF_A_READ * self.app.settings.request_seconds, "interactive"):
-                return await self._lead(request, seen, work)
-        task: asyncio.Task[ASGIResponse] = asyncio.ensure_future(self._lead(request, seen, work))
+            with deadline.bounded(CALLS_OF_A_READ * self.app.settings.request_seconds, "interactive"), noted() as calls:
+                return await self._lead(request, seen, work, calls)
+        task: asyncio.Task[ASGIResponse] = asyncio.ensure_future(self._lead(request, seen, work, ()))
         self.app.at_the_door.add(task)
         task.add_done_callback(self.app.at_the_door.discard)
         return await asyncio.shield(task)
 
-    async def _lead(self, request: Request[Any, Any, Any], seen: Seen, work: Work) -> ASGIResponse:
+    async def _lead(self, request: Request[Any, Any, Any], seen: Seen, work: Work, made: Sequence[Call]) -> ASGIResponse:
+        """`made`: the calls to the source that were made for this request, those that were cut off too."""
         asked = read_headers(request.scope)
         code = None
         try:
@@ -173,6 +195,7 @@ class Door:
             reply = await (let_go_if_gone(request.receive, doing) if seen.action in READING else doing)
         except CallerGone:
             code = "caller_gone"
+            seen.calls = seen.calls or tuple(made)
             reply = Reply(b"", 499, JSON, [])  # goes nowhere; the number is what logs elsewhere call it
         except GatewayError as error:
             code = error.code

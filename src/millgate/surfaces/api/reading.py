@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Any
 
 import msgspec
-from litestar import Request, get
+from litestar import Request, get, route
+from litestar.enums import HttpMethod
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath
@@ -26,11 +28,14 @@ READ_REFUSALS = (400, 401, 403, 404, 405, 406, 422, 424, 429, 500, 502, 503, 504
 def routes(door: Door) -> list[HTTPRouteHandler]:
     """The reading routes of every object."""
     return [
-        route for declaration in OBJECTS.values() for route in (_list_route(door, declaration), _one_route(door, declaration))
+        made
+        for declaration in OBJECTS.values()
+        for routes_of in (_list_routes, _one_routes)
+        for made in routes_of(door, declaration)
     ]
 
 
-def _list_route(door: Door, declaration: Declaration) -> HTTPRouteHandler:
+def _list_routes(door: Door, declaration: Declaration) -> tuple[HTTPRouteHandler, HTTPRouteHandler]:
     name = declaration.name
 
     async def list_objects(request: Request[Any, Any, Any]) -> ASGIResponse:
@@ -44,8 +49,9 @@ def _list_route(door: Door, declaration: Declaration) -> HTTPRouteHandler:
 
         return await door.lead(request, Seen("search", name), work)
 
-    return get(
-        f"/{declaration.plural}",
+    path = f"/{declaration.plural}"
+    listing = get(
+        path,
         name=f"list {name}",
         operation_id=f"list_{declaration.plural}",
         operation_class=list_operation(declaration),
@@ -53,9 +59,10 @@ def _list_route(door: Door, declaration: Declaration) -> HTTPRouteHandler:
         tags=["Reading"],
         summary=f"List {declaration.plural.replace('_', ' ')}",
     )(list_objects)
+    return listing, _head(path, list_objects)
 
 
-def _one_route(door: Door, declaration: Declaration) -> HTTPRouteHandler:
+def _one_routes(door: Door, declaration: Declaration) -> tuple[HTTPRouteHandler, HTTPRouteHandler]:
     name = declaration.name
 
     async def get_object(request: Request[Any, Any, Any], object_id: FromPath[str]) -> ASGIResponse:
@@ -70,8 +77,9 @@ def _one_route(door: Door, declaration: Declaration) -> HTTPRouteHandler:
 
         return await door.lead(request, Seen("read", name), work)
 
-    return get(
-        f"/{declaration.plural}/{{object_id:str}}",
+    path = f"/{declaration.plural}/{{object_id:str}}"
+    getting = get(
+        path,
         name=f"get {name}",
         operation_id=f"get_{name}",
         operation_class=one_operation(declaration),
@@ -79,6 +87,12 @@ def _one_route(door: Door, declaration: Declaration) -> HTTPRouteHandler:
         tags=["Reading"],
         summary=f"Get one {name.replace('_', ' ')}",
     )(get_object)
+    return getting, _head(path, get_object)
+
+
+def _head(path: str, answer: Callable[..., Awaitable[ASGIResponse]]) -> HTTPRouteHandler:
+    """HEAD as GET: the same is done and audited, and the server leaves the body out. Source: RFC 9110 §9.3.2."""
+    return route(path, http_method=HttpMethod.HEAD, include_in_schema=False)(answer)
 
 
 def _answer(shape: type[msgspec.Struct], told: str) -> ResponseSpec:
