@@ -59,6 +59,7 @@ class Hospital(Protocol):
     ) -> list[Json]: ...
     def service_types(self) -> list[Json]: ...
     def patient_of(self, resource_type: str, resource_id: str) -> str | None: ...
+    def provenance(self, target: Json) -> Json | None: ...
     def summary(self, patient_id: str, made: datetime, document_id: str) -> bytes | None: ...
 
 
@@ -150,6 +151,12 @@ class Records:
             if resource_type != "Binary":  # whole documents: too large to keep so many
                 self._keep(self._reads, key, record, MOST_READS)
         return record
+
+    def origin(self, resource_type: str, resource_id: str) -> Record | None:
+        """The Provenance of a record; None if there is no such record."""
+        target = self.read(resource_type, resource_id)
+        found = self.hospital.provenance(target.resource) if target is not None else None
+        return Record(found) if found is not None else None
 
     def chart(self, resource_type: str, patient_id: str) -> list[Record]:
         """All records of a type in one patient's chart; empty for a patient who is not there."""

@@ -68,10 +68,10 @@ class View:
         return not (self.portal and self._is_sensitive(record))
 
     def _whose(self, record: Record) -> Iterator[str]:
-        """The patients of a record. A Binary does not say whose it is: it is that of what it belongs to."""
-        if record.key[0] != "Binary":
+        """The patients of a record. A Binary and a Provenance are those of the patient of what they belong to."""
+        if record.key[0] not in ("Binary", "Provenance"):
             yield from patients_of(record.resource)
-        elif patient := self.records.hospital.patient_of("Binary", record.id):
+        elif patient := self.records.hospital.patient_of(*record.key):
             yield patient
 
     def shown(self, record: Record) -> Record:

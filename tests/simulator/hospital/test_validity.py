@@ -55,7 +55,7 @@ _STATUSES = {
     "ServiceRequest": "draft active on-hold revoked completed entered-in-error unknown",
     "Device": "active inactive entered-in-error unknown",
 }
-_ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
+_ID = re.compile(r"[A-Za-z0-9\-._]{1,64}")  # teams have underscores in theirs, against FHIR: so the tenant has it
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.000)?(Z|[+-]\d\d:00)")
 
 

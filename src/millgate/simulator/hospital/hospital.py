@@ -8,7 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from millgate.simulator.hospital import index, numbers, series, summary_document
+from millgate.simulator.hospital import index, numbers, provenances, series, summary_document
 from millgate.simulator.hospital.appointments import Appointments
 from millgate.simulator.hospital.booking import Bookings
 from millgate.simulator.hospital.calendar import Calendar
@@ -99,6 +99,10 @@ class Hospital:
                 return self._calendar.schedule(resource_id)
             case "Slot":
                 return self._calendar.slot(resource_id, self._bookings.holder)
+            case "Provenance":
+                target = provenances.target_of(resource_id)
+                held = self.read(*target) if target else None
+                return self.provenance(held) if held else None
             case _:
                 return self._read_from_chart(resource_type, resource_id)
 
@@ -142,6 +146,9 @@ class Hospital:
             return None
         if resource_type == "Patient":
             return resource_id
+        if resource_type == "Provenance":
+            target = provenances.target_of(resource_id)
+            return self.patient_of(*target) if target else None
         patient = self._number_of(resource_type, resource_id)
         return None if patient is None else numbers.person_id(patient)
 
@@ -198,6 +205,12 @@ class Hospital:
         if resource_type == "Appointment":
             return self._appointments.of_patient(place.patient)
         return self._charts.resources(place.patient, resource_type)
+
+    def provenance(self, target: Resource) -> Resource | None:
+        """Where a resource came from; None for types that have no Provenance."""
+        if target["resourceType"] not in provenances.KINDS:
+            return None
+        return provenances.provenance(target, self._places.organizations["hospital"])
 
     def summary(self, patient_id: str, made: datetime, document_id: str) -> bytes | None:
         """A patient's chart as a generated CCD; None for a patient who is not there."""

@@ -182,6 +182,14 @@ def conditions(records: Records, query: Query) -> list[Record]:
     ]
 
 
+def provenances(records: Records, query: Query) -> list[Record]:
+    """Origins by their own ids or by that of their target."""
+    if "_id" in query.given:
+        return by_id(records, query, "Provenance")
+    found = (records.origin(*target.split("/", 1)) for target in query.values("target"))
+    return [record for record in found if record is not None]
+
+
 _TEAM_KINDS = {"longitudinal": "LA28865-6", "encounter": "LA27976-2"}
 
 
@@ -199,6 +207,7 @@ _CHART_KEYS = frozenset({"_id", "patient", "subject"})
 _SOURCES: dict[str, Source] = {
     "Patient": Source(patients, frozenset({"_id"})),
     "Condition": Source(conditions, _CHART_KEYS | {"encounter"}),
+    "Provenance": Source(provenances, frozenset({"_id", "target"})),
     "CareTeam": Source(care_teams, _CHART_KEYS),
     "Appointment": Source(appointments, frozenset({"_id", "patient", "practitioner", "location"})),
     "Schedule": Source(listed("Schedule"), frozenset({"_id"})),

@@ -70,6 +70,7 @@ class Search:
             pages=_pages(rule, ordered, size),
             kept=query.kept if rule.page is None or rule.page.keeps_parameters else _only_includes(query.kept),
             includes=query.includes,
+            revincludes=query.revincludes,
             count=size,
             store=_STORES.get(
                 query.first("category") or "", "staged_physdoc" if rule.resource_type == "DiagnosticReport" else "staged_lab"
@@ -100,6 +101,9 @@ class Search:
         return links
 
     def _included(self, rule: SearchRule, found: Found, records: Iterable[Record]) -> list[Record]:
+        if found.revincludes:
+            origins = (self._records.origin(*record.key) for record in records)
+            return [origin for origin in origins if origin is not None]
         if not found.includes:
             return []
         references = dict.fromkeys(reference_id(record.resource.get("schedule")) for record in records)

@@ -36,6 +36,7 @@ class Found:
     includes: tuple[str, ...]
     count: int
     store: str
+    revincludes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

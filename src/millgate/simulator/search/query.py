@@ -146,12 +146,14 @@ def _check_value(parameter: Parameter, value: str) -> None:
 
 def _reference(parameter: Parameter, value: str) -> str:
     """The id in `123`, `Patient/123` or an absolute address; 400 for another resource type than the parameter takes."""
-    match = _REFERENCE.fullmatch(value)
+    match = _REFERENCE.fullmatch(value.partition("/_history/")[0])
+    if match is None and parameter.typed:
+        raise bad_request(f"{parameter.name} must be a reference with its type")
     if match is None:
         return value
     if match["type"] not in parameter.targets:
         raise bad_request(f"{parameter.name} must be a reference to {' or '.join(parameter.targets)}")
-    return match["id"]
+    return f"{match['type']}/{match['id']}" if parameter.typed else match["id"]
 
 
 def _read_dates(name: str, rule: DateRule, texts: Sequence[str]) -> tuple[DateValue, ...]:

@@ -36,7 +36,8 @@ class Parameter:
 
     A parameter without paths is answered by the source of the candidates alone. `proprietary=False`: codings of the tenant's code
     sets are not looked at. `advertised=False`: taken, as the documents say, but not listed in the live statement.
-    `own_set`: only
+    `typed`: a reference keeps its type,
+    and must have one. `own_set`: only
     codes of that code set of the tenant are taken. `partial`: a string may match anywhere instead of at the beginning.
     """
 
@@ -55,6 +56,7 @@ class Parameter:
     partial: bool = False
     advertised: bool = True
     own_set: str | None = None
+    typed: bool = False
     shortest: int = 1
 
 

@@ -19,6 +19,7 @@ from millgate.simulator.search.table.medications import (
     MEDICATION_DISPENSE,
     MEDICATION_REQUEST,
 )
+from millgate.simulator.search.table.origins import PROVENANCE_RULE
 from millgate.simulator.search.table.problems import ALLERGY_INTOLERANCE, CONDITION, IMMUNIZATION, PROCEDURE
 
 RULES: dict[str, SearchRule] = {
@@ -45,6 +46,7 @@ RULES: dict[str, SearchRule] = {
         PATIENT,
         PRACTITIONER,
         PROCEDURE,
+        PROVENANCE_RULE,
         SCHEDULE,
         SERVICE_REQUEST,
         SLOT,
