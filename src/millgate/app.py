@@ -17,6 +17,7 @@ from millgate.flow.authenticate import Authenticator
 from millgate.flow.bookkeeping import Bookkeeper
 from millgate.flow.cursor import Cursors
 from millgate.flow.event_feed import EventFeed
+from millgate.flow.floods import Floods, HeldBack
 from millgate.flow.launches import Launches
 from millgate.flow.published import PublishedKeys
 from millgate.flow.read import Reader
@@ -75,6 +76,7 @@ class App:
     published: PublishedKeys
     sign_in: SignInFlow
     sign_out: SignOut
+    floods: Floods
     sources: Sources
     trust: Trust
     bookkeeper: Bookkeeper
@@ -105,6 +107,7 @@ class App:
             parts.recorder.start()
             closing.push_async_callback(parts.recorder.close)
             parts.people.tell_narrowed(parts.sign_out.narrowed)
+            closing.push_async_callback(parts.floods.close)
             app = parts.app
             closing.push_async_callback(app.writer.close)
             closing.push_async_callback(app.leave)
@@ -245,6 +248,25 @@ class _Parts:
             audited=self.given_back,
         )
 
+    @cached_property
+    def floods(self) -> Floods:
+        refusals, launches = self.settings.refusals_per_minute, self.settings.launches_per_minute
+        return Floods({"authenticate": refusals, "key": refusals, "sign_in": refusals, "launch": launches}, self.held_back)
+
+    async def held_back(self, some: HeldBack) -> None:
+        """Audit how many attempts from an address were refused without a row of their own."""
+        await self.store.audit.append(
+            Entry(
+                at=self.now(),
+                request_id=uuid.uuid4().hex,
+                action=some.action,
+                object="attempts",
+                target_ids=(f"{some.attempts} from {some.address}",),
+                status=CODES["rate_limited"].status,
+                code="rate_limited",
+            )
+        )
+
     async def given_back(self, done: GivenBack) -> None:
         """Audit that the tokens of a session that is over were given back to the source; nobody asked for it."""
         left = done.left
@@ -308,6 +330,7 @@ class _Parts:
             published=PublishedKeys(self.store.tenants),
             sign_in=self.sign_in,
             sign_out=self.sign_out,
+            floods=self.floods,
             sources=self.sources,
             trust=self.trust,
             bookkeeper=self.bookkeeper,

@@ -53,6 +53,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         int, Meta(description="How often the worker looks at what tenants' servers say of themselves.", ge=1, le=168)
     ] = 24
     keep_history_days: Annotated[int, Meta(description="How long old versions of records are kept.", ge=1)] = 365
+    refusals_per_minute: Annotated[
+        int,
+        Meta(
+            description="How many bad API keys, and how many bad sign-ins, an address may try in a minute; also one beginning of a key.",
+            ge=1,
+        ),
+    ] = 100
+    launches_per_minute: Annotated[
+        int, Meta(description="How many launches by an EHR an address may ask for in a minute, good or bad.", ge=1)
+    ] = 600
     request_seconds: Annotated[float, Meta(description="The longest that one call to the source may take.", gt=0)] = 30.0
     max_upstream_connections: Annotated[int, Meta(description="Open connections to one host of a source.", ge=1, le=1000)] = 64
     metrics_token: Annotated[

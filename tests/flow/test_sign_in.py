@@ -402,3 +402,11 @@ async def test_two_persons_of_one_client_never_share_a_token(bench: Bench) -> No
     await bench.read(two)
     used = [request.headers["Authorization"] for request in bench.authority.served.seen("/r4/t/Patient/7")]
     assert used == ["Bearer access-1", "Bearer access-2"]
+
+
+async def test_a_state_is_known_while_its_sign_in_is_under_way_and_stays_good(bench: Bench) -> None:
+    begun = await bench.begin()
+    assert await bench.app.sign_in.knows(state_of(begun))
+    assert not await bench.app.sign_in.knows("forged")
+    assert (await bench.come_back(begun)).code is None
+    assert not await bench.app.sign_in.knows(state_of(begun))

@@ -82,6 +82,14 @@ class Authenticator:
             raise NeedAccess("invalid_key", "Send the API key as `Authorization: Bearer mg_…`; it may be mistyped or revoked.")
         return client
 
+    async def knows(self, key: str) -> bool:
+        """Whether `key` opens sessions: it is a client's, and was not revoked."""
+        try:
+            await self.client_of(key)
+        except NeedAccess:
+            return False
+        return True
+
     async def session_of(self, token: str) -> Session:
         """The open session that `token` stands for. Raises NeedAccess("invalid_session" | "session_expired")."""
         session = await self._known.of(token, lambda: self._sessions.by_token(token)) if token.startswith("ms_") else None

@@ -43,6 +43,7 @@ class SignIns(Protocol):
         self, *, sign_in_id: str, client_id: str, tenant: str, persona: Persona, plan: bytes, expires_at: datetime
     ) -> str: ...
     async def take(self, state: str) -> Any: ...
+    async def knows(self, state: str) -> bool: ...
     async def answer(self, sign_in: Any, outcome: bytes) -> str: ...
     async def redeem(self, code: str, client_id: str) -> Any: ...
 
@@ -246,6 +247,10 @@ class SignInFlow:
             return Returned(_with_query(plan.return_url, told, plan.return_state), *whose, code=refused.code, calls=calls)
         url = _with_query(plan.return_url, {"session_code": session_code}, plan.return_state)
         return Returned(url, *whose, user=signed_in.user, calls=signed_in.calls)
+
+    async def knows(self, state: str) -> bool:
+        """Whether a sign-in with this state is under way."""
+        return await self._sign_ins.knows(state)
 
     async def redeem(self, client: Client, session_code: str) -> Opened:
         """The session that a sign-in came to. Raises NeedAccess("invalid_session") for a code that is not this client's, or used."""

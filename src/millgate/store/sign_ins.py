@@ -95,6 +95,11 @@ class SignIns:
         plan = await self._vault.unseal(tenant, "sign-in", bytes(sealed), context=sign_in_id.encode())
         return UnderWay(sign_in_id, client_id, tenant, persona, plan)
 
+    async def knows(self, state: str) -> bool:
+        """Whether a sign-in with this state is under way; it stays good."""
+        parameters = {"state_hash": token_hash(state), "now": self._now()}
+        return await self._database.fetch_one(_SQL["knows"], parameters) is not None
+
     async def answer(self, sign_in: UnderWay, outcome: bytes) -> str:
         """Keep what the session will hold; the one-time session code, good for two minutes."""
         code, now = new_token(CODE_PREFIX), self._now()

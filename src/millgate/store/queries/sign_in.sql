@@ -7,6 +7,9 @@ UPDATE sign_in SET answered_at = %(now)s
 WHERE state_hash = %(state_hash)s AND answered_at IS NULL AND expires_at > %(now)s
 RETURNING id, client_id, tenant, persona, sealed;
 
+-- name: knows
+SELECT id FROM sign_in WHERE state_hash = %(state_hash)s AND answered_at IS NULL AND expires_at > %(now)s;
+
 -- name: answer
 UPDATE sign_in SET code_hash = %(code_hash)s, outcome = %(outcome)s, code_expires_at = %(code_expires_at)s
 WHERE id = %(id)s AND code_hash IS NULL;

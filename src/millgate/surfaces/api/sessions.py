@@ -14,7 +14,8 @@ from msgspec import Meta
 from millgate.access.parties import Client, Session
 from millgate.errors import FieldProblem, FixRequest
 from millgate.flow.read import instant
-from millgate.surfaces.api.door import NO_STORE, Asked, Door, Reply, Seen, read_body
+from millgate.surfaces.api import gate
+from millgate.surfaces.api.door import NO_STORE, Asked, Door, Reply, Seen, read_body, read_headers
 from millgate.surfaces.api.openapi import AnswersNothing, body_operation, refusals
 
 
@@ -106,26 +107,18 @@ def routes(door: Door) -> list[HTTPRouteHandler]:
         },
     )
     async def authenticate(request: Request[Any, Any, Any]) -> ASGIResponse:
-        async def work(asked: Asked, seen: Seen) -> Reply:
-            client = await door.client(asked, seen)
-            wanted = await read_body(request, asked, AuthenticateRequest)
-            _check(wanted)
-            if wanted.session_code is not None:
-                opened = await door.app.sign_in.redeem(client, wanted.session_code)
-            elif wanted.persona == "system":
-                seen.tenant = wanted.tenant if wanted.tenant in client.tenants else None
-                opened = await door.app.authenticator.open(
-                    client, tenant=wanted.tenant or "", persona="system", scopes=wanted.scopes
-                )
-            else:
-                seen.tenant = wanted.tenant if wanted.tenant in client.tenants else None
-                return await _begin(door, client, wanted, seen)
-            seen.session, seen.tenant = opened.session, opened.session.tenant
-            shown = _view(opened.session, door)
-            view = OpenedView(session_token=opened.token, token_type="Bearer", **shown)  # noqa: S106 - a token type, not a token
-            return Reply(msgspec.json.encode(view), 201, headers=[NO_STORE])
+        bearer = read_headers(request.scope).bearer
 
-        return await door.lead(request, Seen("authenticate", "session"), work)
+        async def work(asked: Asked, seen: Seen) -> Reply:
+            return await _authenticated(
+                door, await door.client(asked, seen), await read_body(request, asked, AuthenticateRequest), seen
+            )
+
+        async def honest() -> bool:
+            return await door.app.authenticator.knows(bearer)
+
+        names = gate.key_names(request, bearer)
+        return await gate.lead(door, request, Seen("authenticate", "session"), work, counted=names, every=False, honest=honest)
 
     @get(
         "/session",
@@ -161,6 +154,21 @@ def routes(door: Door) -> list[HTTPRouteHandler]:
         return await door.lead(request, Seen("end", "session"), work)
 
     return [authenticate, show_session, end_session]
+
+
+async def _authenticated(door: Door, client: Client, wanted: AuthenticateRequest, seen: Seen) -> Reply:
+    """201 with a session that was opened or redeemed, or 202 with a sign-in that was begun."""
+    _check(wanted)
+    if wanted.session_code is not None:
+        opened = await door.app.sign_in.redeem(client, wanted.session_code)
+    else:
+        seen.tenant = wanted.tenant if wanted.tenant in client.tenants else None
+        if wanted.persona != "system":
+            return await _begin(door, client, wanted, seen)
+        opened = await door.app.authenticator.open(client, tenant=wanted.tenant or "", persona="system", scopes=wanted.scopes)
+    seen.session, seen.tenant = opened.session, opened.session.tenant
+    view = OpenedView(session_token=opened.token, token_type="Bearer", **_view(opened.session, door))  # noqa: S106 - a token type
+    return Reply(msgspec.json.encode(view), 201, headers=[NO_STORE])
 
 
 async def _begin(door: Door, client: Client, wanted: AuthenticateRequest, seen: Seen) -> Reply:
