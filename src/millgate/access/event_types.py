@@ -70,9 +70,9 @@ _ORIGINS: Final[Mapping[str, str]] = {
     "new": "the origins that are named now and were not accepted before",
 }
 _MOVED: Final[Mapping[str, Any]] = {
-    "fhir_base": "https://fhir.example.org/r4/TENANT_ID",
-    "accepted": ["https://authorization.example.org:443"],
-    "new": ["https://login.example.org:443"],
+    "fhir_base": "https://fhir-ehr.cerner.com/r4/TENANT_ID",
+    "accepted": ["https://fhir-ehr.cerner.com:443"],
+    "new": ["https://fhir.cerner.com:443"],
 }
 ENDPOINT_REFUSED: Final = EventType(
     name="tenant.endpoint_refused",
