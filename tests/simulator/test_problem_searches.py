@@ -53,3 +53,12 @@ async def test_allergies_by_status(bench: Bench) -> None:
     assert sorted(said.ids) == sorted(each["id"] for each in held if "clinicalStatus" in each)
     single = await bench.get(f"{bench.report['open_base']}/AllergyIntolerance/{held[0]['id']}")
     assert single.json == held[0]
+
+
+async def test_family_history_by_status(bench: Bench) -> None:
+    patient, held = _patient_with(bench, "FamilyMemberHistory", "'completed'")
+    base = f"{bench.report['open_base']}/FamilyMemberHistory"
+    found = (await bench.get(f"{base}?patient={patient}&status=completed")).ids
+    assert sorted(found) == sorted(each["id"] for each in held if each["status"] == "completed")
+    assert (await bench.get(f"{base}/{found[0]}")).json["patient"] == {"reference": f"Patient/{patient}"}
+    assert (await bench.get(f"{base}?status=completed")).status == 400

@@ -38,10 +38,11 @@ _SHELL = (
     "class",
     "subject",
     "patient",
+    "relationship",
 )
 # What was measured, reported or found, by the name under which the type holds it; in a shell it says `error`.
 _CONTENT = ("code", "vaccineCode", "description", "type", "medicationCodeableConcept", "medicationReference")
-_WITHOUT_CODE = frozenset({"Appointment", "CarePlan", "Encounter", "NutritionOrder", "ServiceRequest"})
+_WITHOUT_CODE = frozenset({"Appointment", "CarePlan", "Encounter", "FamilyMemberHistory", "NutritionOrder", "ServiceRequest"})
 _ERROR_TIME = {"extension": [{"valueCode": "error", "url": "http://hl7.org/fhir/StructureDefinition/data-absent-reason"}]}
 _EVERY_SENSITIVE = 40
 

@@ -17,6 +17,7 @@ TYPES = (
     "Immunization", "Procedure",
     "DocumentReference",
     "CarePlan", "CareTeam", "Goal", "Device", "ServiceRequest",
+    "FamilyMemberHistory",
 )  # fmt: skip
 _REQUESTS = ("-create-", "-patch-", "-update-")
 

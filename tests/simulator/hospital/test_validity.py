@@ -37,6 +37,7 @@ _REQUIRED = {
     "Goal": ("lifecycleStatus", "description", "subject"),
     "Device": ("patient", "type"),
     "ServiceRequest": ("status", "intent", "subject", "code"),
+    "FamilyMemberHistory": ("status", "patient", "relationship"),
 }
 _STATUSES = {
     "MedicationRequest": "active on-hold cancelled completed entered-in-error stopped draft unknown",
@@ -54,6 +55,7 @@ _STATUSES = {
     "CarePlan": "draft active on-hold revoked completed entered-in-error unknown",
     "ServiceRequest": "draft active on-hold revoked completed entered-in-error unknown",
     "Device": "active inactive entered-in-error unknown",
+    "FamilyMemberHistory": "partial completed entered-in-error health-unknown",
 }
 _ID = re.compile(r"[A-Za-z0-9\-._]{1,64}")  # teams have underscores in theirs, against FHIR: so the tenant has it
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.000)?(Z|[+-]\d\d:00)")

@@ -10,6 +10,7 @@ from millgate.simulator.hospital.care import Care
 from millgate.simulator.hospital.coding import Resource
 from millgate.simulator.hospital.conditions import Conditions
 from millgate.simulator.hospital.documents import Documents
+from millgate.simulator.hospital.family_history import FamilyHistory
 from millgate.simulator.hospital.house import House
 from millgate.simulator.hospital.immunizations import Immunizations
 from millgate.simulator.hospital.medications import Medications
@@ -37,6 +38,7 @@ def chapters(house: House) -> dict[str, Chapter]:
         "Goal": care.goals,
         "Device": care.devices,
         "ServiceRequest": Orders(house).of_chart,
+        "FamilyMemberHistory": FamilyHistory(house).of_chart,
     }
 
 
@@ -54,4 +56,5 @@ CHAPTER_TYPES = (
     "Goal",
     "Device",
     "ServiceRequest",
+    "FamilyMemberHistory",
 )

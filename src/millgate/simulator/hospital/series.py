@@ -87,6 +87,8 @@ def patient_in(resource_type: str, text: str) -> int | None:
     for series in _OF_TYPE.get(resource_type, ()):
         if place := series.place(text):
             return place.patient
+    if resource_type == "FamilyMemberHistory" and (place := numbers.person_place(text.partition("-")[0])):
+        return place.patient
     if resource_type == "CareTeam" and (found := _TEAM.fullmatch(text)) and (place := numbers.person_place(found["patient"])):
         return place.patient
     if resource_type == "Condition" and (found := _UUID.fullmatch(text)) and int(found["number"], 16) >= CONCERN.base:

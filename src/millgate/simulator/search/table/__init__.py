@@ -20,7 +20,13 @@ from millgate.simulator.search.table.medications import (
     MEDICATION_REQUEST,
 )
 from millgate.simulator.search.table.origins import PROVENANCE_RULE
-from millgate.simulator.search.table.problems import ALLERGY_INTOLERANCE, CONDITION, IMMUNIZATION, PROCEDURE
+from millgate.simulator.search.table.problems import (
+    ALLERGY_INTOLERANCE,
+    CONDITION,
+    FAMILY_MEMBER_HISTORY,
+    IMMUNIZATION,
+    PROCEDURE,
+)
 
 RULES: dict[str, SearchRule] = {
     rule.resource_type: rule
@@ -35,6 +41,7 @@ RULES: dict[str, SearchRule] = {
         DIAGNOSTIC_REPORT,
         DOCUMENT_REFERENCE,
         ENCOUNTER,
+        FAMILY_MEMBER_HISTORY,
         GOAL,
         IMMUNIZATION,
         LOCATION,
