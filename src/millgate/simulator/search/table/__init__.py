@@ -3,7 +3,7 @@
 Source: fact sheet section 3.2; parameter documentation of the live CapabilityStatement, 2026-08, where the sheet leaves a point open
 (a time in Encounter `date`). Not known from public sources, chosen here: the default page sizes of Appointment and Practitioner
 (20) and all maxima but those of DiagnosticReport, Observation and Slot (100; Patient 1,000); a `_count` outside the range is moved to
-its nearer end; DiagnosticReport comes newest first.
+its nearer end; DiagnosticReport and DocumentReference come newest first.
 """
 
 from __future__ import annotations
