@@ -154,11 +154,11 @@ def test_what_changes_at_a_tenant_is_found_classified_and_shown(ward: Stack, mer
     assert ward.told("tenants", "check", mercy)["snapshots"][0]["changes"] == []
     assert ward.told("tenants", "diff", mercy)["changes"] == []
     fault(ward, kind="capability", resource_type="Patient", search_parameter="birthdate", change="drop")
-    fault(ward, kind="capability", scope="system/Goal.rs", change="add")
+    fault(ward, kind="capability", scope="system/Media.r", change="add")
     (looked,) = ward.told("tenants", "check", mercy)["snapshots"]
     expected = [
         ("breaking", "went", "search_parameter", "Patient.birthdate"),
-        ("additive", "came", "scope", "system/Goal.rs"),
+        ("additive", "came", "scope", "system/Media.r"),
     ]
     assert [(one["class"], one["change"], one["kind"], one["subject"]) for one in looked["changes"]] == expected
     shown = ward.told("tenants", "diff", mercy)

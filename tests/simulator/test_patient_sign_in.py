@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from millgate.simulator.clients import Client
-from millgate.simulator.view import View, patients_of
+from millgate.simulator.hospital import CHART_TYPES
+from millgate.simulator.view import View, is_in_error, patients_of
 from tests.simulator.conftest import Bench, Open
 from tests.simulator.person import REDIRECT, Form, Person
 
@@ -237,19 +238,62 @@ async def test_a_v2_app_cannot_read_an_observation_by_its_id(user_bench: Bench) 
     assert (await person.get(f"Observation/{found[0]}")).status == 403
 
 
+_WITHHELD = {
+    "note",
+    "result",
+    "presentedForm",
+    "valueQuantity",
+    "comment",
+    "location",
+    "content",
+    "dosage",
+    "dosageInstruction",
+    "contained",
+    "reaction",
+    "condition",
+    "orderDetail",
+    "udiCarrier",
+}
+
+
 async def test_the_shell_of_each_kind_of_record_still_says_whose_it_is(user_bench: Bench) -> None:
     tenant = user_bench.running.simulator.tenants[user_bench.tenant]
     kinds = set()
-    for patient in user_bench.hospital.find_patients(birthdate=[("ge", "1900-01-01")]):
-        for kind in ("Encounter", "Observation", "DiagnosticReport", "Appointment"):
+    for patient in user_bench.hospital.find_patients(birthdate=[("ge", "1900-01-01")], limit=70):
+        for kind in CHART_TYPES:
             for record in tenant.records.chart(kind, patient):
-                if record.resource["status"] != "entered-in-error":
+                if not is_in_error(record.resource):
                     continue
                 view = View(tenant.records, kind, frozenset({patient}), portal=True)
                 shell = view.shown(record)
                 kinds.add(kind)
                 assert list(patients_of(shell.resource)) == [patient]
                 assert shell.key == record.key
-                assert not {"note", "result", "presentedForm", "valueQuantity", "comment", "location"} & set(shell.resource)
+                assert not _WITHHELD & set(shell.resource)
                 assert View(tenant.records, kind).shown(record) is record
-    assert {"Encounter", "Observation", "DiagnosticReport"} <= kinds
+    assert {"Encounter", "Observation", "DiagnosticReport", "Condition", "AllergyIntolerance", "MedicationRequest"} <= kinds
+    assert {"DocumentReference", "CarePlan", "ServiceRequest", "MedicationAdministration"} <= kinds
+
+
+async def test_a_portal_user_sees_the_own_chart_and_nobody_elses(user_bench: Bench) -> None:
+    person = Person(user_bench, "patient")
+    kinds = ("Condition", "AllergyIntolerance", "DocumentReference", "Immunization", "Provenance", "Binary")
+    scope = " ".join(f"patient/{kind}.{'r' if kind == 'Binary' else 'rs'}" for kind in kinds)
+    own = (await person.arrive(scope=f"launch/patient {scope}"))["patient"]
+    other = next(each for each in user_bench.hospital.find_patients() if each != own)
+    found = (await person.get(f"Condition?patient={own}")).ids
+    assert sorted(found) == sorted(each["id"] for each in user_bench.hospital.chart("Condition", own))
+    assert (await person.get(f"Condition?patient={other}")).status == 403
+    theirs = next(
+        note
+        for each in user_bench.hospital.find_patients()
+        if each != own
+        for note in user_bench.hospital.chart("DocumentReference", each)
+    )
+    for path in (f"DocumentReference/{theirs['id']}", theirs["content"][0]["attachment"]["url"]):
+        assert (await person.get(path)).status == 404
+    mine = user_bench.hospital.chart("DocumentReference", own)
+    if mine:
+        assert (await person.get(mine[0]["content"][0]["attachment"]["url"])).status == 200
+    assert (await person.get(f"Provenance?target=DocumentReference/{theirs['id']}")).ids == []
+    assert (await person.get("Account?_id=F1")).status == 404
