@@ -37,7 +37,7 @@ def main() -> None:
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / "normalize.json").write_text(json.dumps(figures, indent=2) + "\n")
     for kind, row in figures["types"].items():  # type: ignore[attr-defined]
-        print(  # noqa: T201
+        print(
             f"{kind:26} {row['objects_per_s']:>8,}/s   {row['times_fhir_resources']:>6} x fhir.resources"
             f"   {row['times_orjson']:>5} x the time of orjson.loads"
         )

@@ -22,7 +22,9 @@ def test_blocks_of_a_page_run_in_order_and_answer_as_it_shows(page: Path, enviro
 
 
 def test_the_pages_of_the_first_hour_are_among_those_that_run() -> None:
-    assert {"README.md", "docs/quickstart.md", "docs/tenants.md", "docs/limits.md", "docs/security.md", "docs/simulator.md"} <= {*map(name_of, RUN)}
+    assert {"README.md", "docs/quickstart.md", "docs/tenants.md", "docs/limits.md", "docs/security.md", "docs/simulator.md"} <= {
+        *map(name_of, RUN)
+    }
 
 
 def test_blocks_that_are_not_run_say_why_and_are_few() -> None:

@@ -12,7 +12,7 @@ from millgate.errors import FixRequest, NeedAccess
 from millgate.flow.appointment_request import AppointmentRequest
 from millgate.flow.read import Answer, Form, GetRequest, ListRequest
 from millgate.objects import OBJECTS
-from tests.flow.ward import SESSION, Begun, Journeys, Keys, Ward, appointment, slot
+from tests.flow.ward import PERIOD, SESSION, Begun, Journeys, Keys, Ward, appointment, slot
 
 MINE, OTHER = "7", "8"
 FORMS: tuple[Form, ...] = ("objects", "objects+fhir", "fhir")
@@ -146,7 +146,7 @@ async def test_the_schedule_of_a_slot_brings_no_other_patient_along(ward: Ward) 
     """A Schedule's actor may be a patient. Source: FHIR R4 Schedule.actor."""
     ward.schedule["actor"] = [{"reference": f"Patient/{OTHER}"}, {"reference": "Practitioner/4"}]
     for form in ("objects", "objects+fhir"):
-        listing = await listed(Journeys(ward), PATIENT, "slot", form)
+        listing = await listed(Journeys(ward), PATIENT, "slot", form, **PERIOD)
         single = await one(Journeys(ward), PATIENT, "slot", "s1", form)
         assert b"Practitioner/4" not in listing.body + single.body
         assert b'"4"' not in listing.body + single.body

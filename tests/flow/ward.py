@@ -53,6 +53,10 @@ def appointment(appointment_id: str, status: str, start: str = "2026-11-03T14:00
     }
 
 
+# Slots are searched by a period.
+PERIOD = {"from": ("2026-01-05T00:00:00Z",), "to": ("2026-01-06T00:00:00Z",)}
+
+
 @dataclass
 class Ward:
     """Slots and appointments; a slot is given once. `fails` says what goes wrong with a write, before and after its effect."""
@@ -247,7 +251,8 @@ class Journeys:
         )
 
     async def page(self, name: str, max_age: float | None = None, **filters: tuple[str, ...]) -> Any:
-        """One list, with the ids that it shows."""
+        """One list, with the ids that it shows; slots of a day, since they are searched by a period."""
+        filters = PERIOD | filters if name == "slot" else filters
         return await self.reader.page(SESSION, ListRequest(OBJECTS[name], filters, None, None, max_age, "objects"))
 
     async def write(self, key: str = "k", **request: Any) -> Any:

@@ -72,7 +72,9 @@ async def test_a_limit_reaches_the_running_gateway_and_shows_where_it_is_asked_f
     limit = (await tenant(operator))["limit"]
     assert (limit["at_once"], limit["processes"]) == (7, 1)
     rows = await asyncio.to_thread(stack.told, "audit", "list", "--tenant", "mercy")
-    assert [(row["client_id"], row["status"]) for row in rows if row["action"] == "operator.limit"][:2] == [("command-line", 200)] * 2
+    assert [(row["client_id"], row["status"]) for row in rows if row["action"] == "operator.limit"][:2] == [
+        ("command-line", 200)
+    ] * 2
     human = await asyncio.to_thread(stack.command, "tenants", "show", "mercy")
     assert "limit: never more than 250 calls a second and 7 at once; batch runs from 22:00 to 05:00" in human.stdout
 

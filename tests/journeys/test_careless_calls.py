@@ -240,7 +240,7 @@ UNSEARCHABLE: dict[str, list[tuple[str, set[str]]]] = {
     "observation": [("", {"ids"}), ("patient_id=1&encounter_id=2", {"encounter_id"}), ("patient_id=1&code=718-7x", {"code"})],
     "diagnostic_report": [("category=LAB", {"ids"}), ("patient_id=1&status=final", {"status"})],
     "schedule": [("practitioner_id=1", {"practitioner_id", "ids"}), ("", {"ids"})],
-    "slot": [("service_type=s%7C1", {"service_type"}), ("from=2026-01-01T00:00:00Z&status=busy", {"service_type", "status"})],
+    "slot": [("service_type=s%7C1", {"from", "to"}), ("", {"from", "to"}), ("from=2026-01-01T00:00:00Z&status=busy", {"to"})],
     "practitioner": [("", {"ids"}), ("given=Ann", {"ids", "given"})],
     "location": [("name=West", {"ids", "name"})],
     "organization": [("updated_since=2026-01-01T00:00:00Z", {"updated_since"})],
@@ -273,7 +273,7 @@ UNSEARCHABLE: dict[str, list[tuple[str, set[str]]]] = {
 async def test_search_not_supported(world: World, caller: Caller, name: str) -> None:
     for query, fields in UNSEARCHABLE.get(name, WITHOUT_A_FILTER):
         said = await caller.get(f"/{OBJECTS[name].plural}?{query}")
-        says = r"It takes \w+" if OBJECTS[name].filters else "has a search for"
+        says = r"It takes \w+|Slots are searched by a period" if OBJECTS[name].filters else "has a search for"
         problem = await refused(caller, said, "search_not_supported", says, fields=fields)
         assert "upstream" not in problem
     assert await world.bench.hospital.seen(caller.http) == 0, "a search that the source would refuse has reached it"
