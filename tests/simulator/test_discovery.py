@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from millgate.simulator.scopes import V2_FORMS
 from millgate.simulator.search.table import RULES
 from tests.simulator.conftest import Bench, Open
 
@@ -112,3 +113,7 @@ async def test_keys_are_public_and_named_like_live_ones(bench: Bench) -> None:
     assert [key.get("crv", key["kty"]) for key in keys] == ["P-256", "P-384", "RSA"] * 3
     assert all(key["kid"].endswith((".ec.es256", ".ec.es384", ".rsa")) and "d" not in key for key in keys)
     assert len({key["kid"] for key in keys}) == 9
+
+
+def test_scopes_are_those_of_the_types_that_are_there() -> None:
+    assert set(V2_FORMS) == set(RULES)
