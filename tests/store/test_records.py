@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from datetime import UTC, datetime
 from decimal import Decimal
 from functools import partial
 from typing import Any
@@ -14,8 +15,12 @@ import pytest
 from millgate.access.parties import Tenant
 from millgate.errors import GatewayError, NeedAccess
 from millgate.store import SaveResult, Store
+from millgate.store.database import Connection
+from millgate.store.queries import queries
 from tests.store.conftest import Clock
 from tests.store.patients import observation, patient
+
+NOON = datetime(2031, 3, 14, 12, tzinfo=UTC)
 
 
 async def test_new_then_unchanged_then_changed(store: Store, clock: Clock) -> None:
@@ -127,18 +132,61 @@ async def test_two_who_bring_the_same_pages_in_other_orders_make_one_version_eac
     assert len(await store.records.changes(limit=1000)) == 240
 
 
-async def test_feed_stops_before_what_is_not_committed(store: Store, clock: Clock, fresh_database_url: str) -> None:
-    insert = (
-        b"INSERT INTO record_change (tenant, resource_type, record_key, version, kind, at) VALUES ('t','X','k',1,'created',now())"
-    )
-    with psycopg.connect(fresh_database_url) as open_transaction:
-        open_transaction.execute(insert)
-        await store.records.save("t", "p", [observation(1)], received_at=clock())
+WAITS = b"""
+SELECT 1 FROM pg_locks
+WHERE locktype = 'advisory' AND NOT granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+"""
+
+
+async def announce(connection: Connection, resource_type: str) -> None:
+    """What a page does last of all."""
+    columns = {"keys": [b"k"], "types": [resource_type], "versions": [1], "kinds": ["created"]}
+    await connection.execute(queries("records")["take_turn"])
+    await connection.execute(queries("records")["insert_changes"], {"tenant": "t", "received_at": NOON, **columns})
+
+
+async def until_somebody_waits(store: Store, task: asyncio.Task[Any]) -> None:
+    while not await store.database.fetch_one(WAITS):
+        assert not task.done()
+
+
+async def test_a_page_waits_for_its_turn_in_the_feed(store: Store, clock: Clock) -> None:
+    async with store.database.transaction() as first:
+        await announce(first, "X")
+        saving = asyncio.create_task(store.records.save("t", "p", [observation(1)], received_at=clock()))
+        await until_somebody_waits(store, saving)
         assert await store.records.changes() == []
+    await saving
     changes = await store.records.changes()
     assert [change.resource_type for change in changes] == ["X", "Observation"]
     assert await store.records.changes(after=changes[0].seq, tenant="t") == changes[1:]
     assert await store.records.changes(tenant="u") == []
+
+
+async def test_nobody_passes_over_a_change_that_is_committed_late(store: Store) -> None:
+    """Two transactions begin in one order and write in the other: a higher number never shows before a lower one."""
+    async with store.database.transaction() as early:
+        await early.execute("SELECT pg_current_xact_id()")
+        async with store.database.transaction() as late:
+            await late.execute("SELECT pg_current_xact_id()")
+            await announce(late, "First")
+            second = asyncio.create_task(announce(early, "Second"))
+            await until_somebody_waits(store, second)
+            assert await store.records.changes() == []
+        await second
+        (first,) = await store.records.changes()
+        assert first.resource_type == "First"
+    assert [one.resource_type for one in await store.records.changes(after=first.seq)] == ["Second"]
+
+
+async def test_a_dump_that_is_restored_into_a_younger_cluster_shows_its_whole_feed(store: Store, clock: Clock) -> None:
+    """The numbers of transactions are a cluster's own: those of a dump may not have been reached here."""
+    await store.database.execute(
+        b"INSERT INTO record_change (transaction, tenant, resource_type, record_key, version, kind, at)"
+        b" VALUES ('9000000000000', 't', 'X', 'k', 1, 'created', now())"
+    )
+    await store.records.save("t", "p", [observation(1)], received_at=clock())
+    assert [change.resource_type for change in await store.records.changes()] == ["X", "Observation"]
 
 
 async def test_prune_keeps_current_versions(store: Store, clock: Clock) -> None:

@@ -136,7 +136,7 @@ class Records:
         return [Version(opened_body(keys, key, bytes(body)), version, came, gone) for version, body, came, gone in rows]
 
     async def changes(self, *, after: int = 0, tenant: str | None = None, limit: int = 500) -> list[Change]:
-        """The change feed behind `after`, in order, without gaps that could still be filled."""
+        """The change feed behind `after`, in order. What comes later has a higher number than whatever was shown."""
         rows = await self._database.fetch(_SQL["changes"], {"after": after, "tenant": tenant, "limit": limit})
         return [Change(seq, name, kind_of, bytes(key), version, kind, at) for seq, name, kind_of, key, version, kind, at in rows]
 
@@ -262,6 +262,7 @@ class _Page:
             "versions": [version for _, version, _ in rows],
             "kinds": [kind for _, _, kind in rows],
         }
+        await connection.execute(_SQL["take_turn"])  # the last thing in the transaction: others wait until it ends
         await connection.execute(_SQL["insert_changes"], {**self._common, **columns})
 
 
