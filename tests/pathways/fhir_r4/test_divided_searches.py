@@ -13,10 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from millgate.canonical.exchange import Resource
+from millgate.pathways.fhir.wire import Searchset
 from millgate.pathways.fhir_r4.bad_records import MOST_CALLS, Isolation, Rest, bad_record_warnings
 from millgate.pathways.fhir_r4.divisions import Ids, Window, division_of
 from millgate.pathways.fhir_r4.links import place_of
-from millgate.pathways.fhir_r4.wire import Searchset
 
 BASE = "https://source.example/r4/t"
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from millgate.pathways.fhir_r4.documents import jwks_uri_of, server_time, texts_of
+from millgate.pathways.fhir.documents import jwks_uri_of, server_time, texts_of
 
 BASE = "https://fhir.example/r4/t"
 

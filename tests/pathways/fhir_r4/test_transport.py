@@ -368,7 +368,7 @@ async def test_credentials_do_not_follow_a_document_to_a_place_that_is_not_trust
         if set(origins) - trusted:
             raise CallOperator("upstream_error", "not trusted")
 
-    pathway = FhirR4(door.pathway._transport, door.pathway._tokens, lambda: door.clock[0], trust)
+    pathway = FhirR4(door.pathway._server._transport, door.pathway._server._tokens, lambda: door.clock[0], trust)
     found = await pathway.discover(door.base)
     away = reply(200, encoded({"token_endpoint": "https://evil.example/token", "revocation_endpoint": f"{door.base}/revoke"}))
     door.on(".well-known/smart-configuration", away)
@@ -376,7 +376,7 @@ async def test_credentials_do_not_follow_a_document_to_a_place_that_is_not_trust
     assert await pathway.discover(door.base) is found  # what was trusted before serves on
     await pathway.authorize(door.connection)
     assert len(door.served.seen("/token")) == 1
-    fresh = FhirR4(door.pathway._transport, door.pathway._tokens, lambda: door.clock[0], trust)
+    fresh = FhirR4(door.pathway._server._transport, door.pathway._server._tokens, lambda: door.clock[0], trust)
     with pytest.raises(CallOperator, match="not trusted"):
         await fresh.authorize(door.connection)
     assert len(door.served.seen("/token")) == 1

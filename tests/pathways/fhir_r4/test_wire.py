@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from millgate.errors import CODES, CallOperator, GatewayError
-from millgate.pathways.fhir_r4.refusals import Purpose, refusal
-from millgate.pathways.fhir_r4.wire import etag_version, located_id, read_outcome, read_resource, read_searchset, version_of
+from millgate.pathways.fhir.refusals import Purpose, refusal
+from millgate.pathways.fhir.wire import etag_version, located_id, read_outcome, read_resource, read_searchset, version_of
 from millgate.pathways.http import OutcomeUnknown
 
 

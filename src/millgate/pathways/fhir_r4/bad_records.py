@@ -22,11 +22,12 @@ from datetime import UTC, datetime
 from typing import Final
 
 from millgate.canonical.exchange import Resource
+from millgate.pathways.fhir.wire import Searchset
 from millgate.pathways.fhir_r4.divisions import Division, Ids, Part, Window, division_of
-from millgate.pathways.fhir_r4.encode.search_table import search_rules
+from millgate.pathways.fhir_r4.encode.search import search_rules
 from millgate.pathways.fhir_r4.links import Parameters, encoded
 from millgate.pathways.fhir_r4.telling_apart import tellers_of
-from millgate.pathways.fhir_r4.wire import Searchset, moment_of
+from millgate.pathways.fhir_r4.wire import moment_of
 
 # Fetches one address; None if a bad record failed it.
 Fetch = Callable[[str], Awaitable[Searchset | None]]

@@ -15,9 +15,9 @@ from functools import cache
 from importlib.resources import files
 from typing import Final, Literal
 
-from millgate.pathways.fhir_r4.encode.search_values import utc
+from millgate.pathways.fhir.search_values import utc
+from millgate.pathways.fhir.wire import instant_of
 from millgate.pathways.fhir_r4.links import Parameters
-from millgate.pathways.fhir_r4.wire import instant_of
 
 Unit = Literal["second", "day"]
 

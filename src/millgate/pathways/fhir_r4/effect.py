@@ -11,9 +11,9 @@ from typing import Any
 
 from millgate.canonical.exchange import BookSlot, ChangeStatus, ProposeAppointment, Query, Resource
 from millgate.canonical.references import reference_id
+from millgate.pathways.fhir.search_values import utc
+from millgate.pathways.fhir.wire import instant_of
 from millgate.pathways.fhir_r4.encode.appointment import bare_version
-from millgate.pathways.fhir_r4.encode.search_values import utc
-from millgate.pathways.fhir_r4.wire import instant_of
 
 # A booking may have moved on since it was made. Source: FHIR R4 AppointmentStatus, Millennium fact sheet §3.3.
 HELD = frozenset({"booked", "arrived", "checked-in", "fulfilled", "pending"})

@@ -1,4 +1,4 @@
-"""Links from page to page: followed as the source gave them, and never anywhere but to the search that they go on with. Pure.
+"""Where a walk from page to page has come to, in its links, which are followed as the source gave them. Pure.
 
 Behind a `#`, which no server is ever sent, a link carries what has to be known should its page fail on a bad record: what was searched
 for (the links of some types name their page alone), how many records the pages before it showed, and, once a search has been divided
@@ -9,10 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from typing import Final
-from urllib.parse import parse_qsl, quote, urlencode, urlsplit
-
-from millgate.errors import CallOperator
-from millgate.pathways.addresses import check_address
+from urllib.parse import parse_qsl, quote, urlencode
 
 Parameters = tuple[tuple[str, str], ...]
 
@@ -20,15 +17,6 @@ OF_PAGING: Final = frozenset({"-pageContext", "-pageDirection", "pageContext", "
 SHOWN: Final = "-shown"
 RUN: Final = "-run"
 LONGEST_CARRIED: Final = 6000  # characters; a cursor has to hold it
-
-
-def check_link(link: str, fhir_base: str, resource_type: str) -> None:
-    """A page link leads to the same tenant's search of the same type; anything else is not followed."""
-    check_address(link, f"{fhir_base}/{resource_type}", plaintext=True)  # plain http is judged when the request is made
-    if urlsplit(link).path.rstrip("/") != urlsplit(f"{fhir_base}/{resource_type}").path:
-        raise CallOperator(
-            "upstream_error", "The source's page link leads to something else than its search; it was not followed."
-        )
 
 
 def search_of(link: str) -> Parameters:

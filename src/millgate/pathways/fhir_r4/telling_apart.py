@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from millgate.canonical.exchange import Resource
 from millgate.canonical.references import reference_id
-from millgate.pathways.fhir_r4.encode.search_table import search_rules
+from millgate.pathways.fhir_r4.encode.search import search_rules
 from millgate.pathways.fhir_r4.wire import moment_of
 
 CODED: Final = frozenset({"Observation", "DiagnosticReport"})

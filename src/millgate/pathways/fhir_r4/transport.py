@@ -1,12 +1,11 @@
-"""FHIR R4 of Millennium over HTTP. With `statements.py`, the only file of this pathway with sockets, tokens or a clock."""
+"""FHIR R4 of Millennium over HTTP: the only file of this pathway with sockets, tokens or a clock."""
 
 from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Final, Protocol
+from typing import Any, Final
 from urllib.parse import quote, urlencode
 
 from millgate.access.connection import Connection
@@ -24,60 +23,33 @@ from millgate.canonical.exchange import (
 )
 from millgate.canonical.json import encode
 from millgate.canonical.references import relative_references
-from millgate.errors import CallOperator, FixRequest, GatewayError, NotOffered, TryLater
-from millgate.pathways.fhir_r4 import effect
-from millgate.pathways.fhir_r4.bad_records import Isolation, Rest, Unsteady, bad_record_warnings
-from millgate.pathways.fhir_r4.decode import names_addresses
-from millgate.pathways.fhir_r4.discovery import Discovery
-from millgate.pathways.fhir_r4.documents import Documents
-from millgate.pathways.fhir_r4.encode.appointment import FHIR_JSON, encode_appointment
-from millgate.pathways.fhir_r4.encode.search import IdentifierType, encode_search
-from millgate.pathways.fhir_r4.links import Place, check_link, place_of
-from millgate.pathways.fhir_r4.refusals import Purpose, is_bad_record, refusal
-from millgate.pathways.fhir_r4.runs import Runs
-from millgate.pathways.fhir_r4.statements import Calls, Statements, Trust, anything
-from millgate.pathways.fhir_r4.wire import (
+from millgate.errors import CallOperator, FixRequest, GatewayError, TryLater
+from millgate.pathways.fhir.discovery import Discovery, Release
+from millgate.pathways.fhir.documents import Documents
+from millgate.pathways.fhir.links import check_link
+from millgate.pathways.fhir.refusals import Purpose, is_bad_record
+from millgate.pathways.fhir.search import IdentifierType
+from millgate.pathways.fhir.server import Grant, Request, Server, Tokens
+from millgate.pathways.fhir.statements import Calls, Trust, anything
+from millgate.pathways.fhir.wire import (
     Searchset,
     etag_version,
     located_id,
-    read_outcome,
     read_resource,
     read_searchset,
     version_of,
 )
-from millgate.pathways.http import Answer, OutcomeUnknown, Transport, retry_after_s
-from millgate.pathways.tokens import AccessToken
+from millgate.pathways.fhir_r4 import effect
+from millgate.pathways.fhir_r4.bad_records import Isolation, Rest, Unsteady, bad_record_warnings
+from millgate.pathways.fhir_r4.decode import names_addresses
+from millgate.pathways.fhir_r4.encode.appointment import FHIR_JSON, encode_appointment
+from millgate.pathways.fhir_r4.encode.search import encode_search
+from millgate.pathways.fhir_r4.links import Place, place_of
+from millgate.pathways.fhir_r4.runs import Runs
+from millgate.pathways.http import OutcomeUnknown, Transport
 
 MOST_EFFECT_PAGES: Final = 5
-
-
-@dataclass(frozen=True, slots=True)
-class Grant:
-    """What the tenant's authorization server granted: scopes as it named them, and seconds until the token expires."""
-
-    scopes: tuple[str, ...]
-    expires_in: float
-    calls: tuple[Call, ...] = ()
-
-
-@dataclass(slots=True)
-class _Request:
-    """One request to the FHIR server, before its token."""
-
-    method: str
-    url: str
-    resource_type: str
-    purpose: Purpose
-    body: bytes | None = None
-    headers: dict[str, str] = field(default_factory=dict)
-
-
-class Tokens(Protocol):
-    """Where the access tokens of a connection come from."""
-
-    async def token(self, connection: Connection, endpoint: str, calls: list[Call]) -> AccessToken: ...
-
-    def invalidate(self, connection: Connection, token: AccessToken) -> None: ...
+RELEASE: Final = Release("FHIR R4", "CapabilityStatement", "4.0", FHIR_JSON)
 
 
 class FhirR4:
@@ -92,32 +64,27 @@ class FhirR4:
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         trust: Trust = anything,
     ) -> None:
-        """`trust` is asked, before credentials follow what a server says of itself, whether they may (`statements.py`)."""
-        self._transport = transport
-        self._tokens = tokens
+        """`trust` is asked, before credentials follow what a server says of itself, whether they may (`fhir/statements.py`)."""
+        self._server = Server(RELEASE, transport, tokens, now, trust)
         self._now = now
-        self._statements = Statements(transport, now, trust)
         self._runs = Runs()
 
     async def discover(self, fhir_base: str) -> Discovery:
         """What the tenant's server says of itself, at most an hour old; an older answer serves while a newer cannot be had."""
-        return await self._statements.discover(fhir_base)
+        return await self._server.discover(fhir_base)
 
     async def documents(self, fhir_base: str) -> Documents:
         """The documents in which the tenant's server describes itself, fetched anew."""
-        return await self._statements.documents(fhir_base)
+        return await self._server.documents(fhir_base)
 
     async def authorize(self, connection: Connection) -> Grant:
         """The scopes that the tenant grants to this connection; fetches a token, or uses the one at hand."""
-        calls: list[Call] = []
-        endpoint = await self._token_endpoint(connection)
-        token = await self._tokens.token(connection, endpoint, calls)
-        return Grant(token.scopes, max(0.0, (token.expires_at - self._now()).total_seconds()), tuple(calls))
+        return await self._server.authorize(connection)
 
     async def search(self, connection: Connection, query: Query) -> Page:
         """The first page of a search. FixRequest `search_not_supported` before the call, where the source would refuse it."""
         encoded = encode_search(query, time_zone=connection.tenant.time_zone)
-        await self._check_offered(connection, query.resource_type, "search-type")
+        await self._server.check_offered(connection, query.resource_type, "search-type")
         base = connection.tenant.fhir_base
         link = f"{base}/{query.resource_type}?{urlencode(encoded.parameters, quote_via=quote, safe='')}".rstrip("?")
         page = await self.follow(connection, query.resource_type, link)
@@ -179,7 +146,7 @@ class FhirR4:
         )
 
     async def _searchset(self, connection: Connection, resource_type: str, link: str, calls: list[Call]) -> Searchset:
-        answer = await self._ask(connection, _Request("GET", link, resource_type, "search"), calls)
+        answer = await self._server.ask(connection, Request("GET", link, resource_type, "search"), calls)
         base = connection.tenant.fhir_base
         with Calls(calls):
             found = read_searchset(answer.body, resource_type)
@@ -222,11 +189,8 @@ class FhirR4:
 
     async def read(self, connection: Connection, resource_type: str, resource_id: str) -> Found:
         """One resource by id. FixRequest `not_found`; CallOperator `upstream_error` if the source answers with another."""
-        if not resource_id or resource_id in (".", "..") or len(resource_id) > 255:
-            raise FixRequest("not_found", f"The source has no such {resource_type}.")
         calls: list[Call] = []
-        url = f"{connection.tenant.fhir_base}/{resource_type}/{quote(resource_id, safe='')}"
-        answer = await self._ask(connection, _Request("GET", url, resource_type, "read"), calls)
+        answer = await self._server.ask_one(connection, resource_type, resource_id, calls)
         with Calls(calls):
             resource = read_resource(answer.body, resource_type, resource_id)
         resource = relative_references(resource, connection.tenant.fhir_base)
@@ -235,9 +199,9 @@ class FhirR4:
     async def send(self, connection: Connection, write: AppointmentWrite) -> Sent:
         """What the write made or changed. OutcomeUnknown if it may have taken effect without an answer that says so."""
         encoded = encode_appointment(write)
-        await self._check_offered(connection, "Appointment", "create" if encoded.method == "POST" else "patch")
+        await self._server.check_offered(connection, "Appointment", "create" if encoded.method == "POST" else "patch")
         calls: list[Call] = []
-        request = _Request(
+        request = Request(
             encoded.method,
             f"{connection.tenant.fhir_base}/{encoded.path}",
             "Appointment",
@@ -245,7 +209,7 @@ class FhirR4:
             encode(encoded.body),
             {"Content-Type": encoded.content_type} | ({"If-Match": encoded.if_match} if encoded.if_match else {}),
         )
-        answer = await self._ask(connection, request, calls)
+        answer = await self._server.ask(connection, request, calls)
         made = write.appointment_id if isinstance(write, ChangeStatus) else located_id(answer.headers, "Appointment")
         if made is None:
             error = OutcomeUnknown("upstream_error", "The source took the appointment, but does not say under which id.")
@@ -291,66 +255,11 @@ class FhirR4:
             pages += 1
         return found
 
-    async def _ask(self, connection: Connection, request: _Request, calls: list[Call]) -> Answer:
-        """The source's answer to a request that succeeded. A 401 had no effect, so one fresh token and one repeat follow it."""
-        with Calls(calls):
-            endpoint = await self._token_endpoint(connection)
-            for attempt in (1, 2):
-                token = await self._tokens.token(connection, endpoint, calls)
-                answer = await self._transport.request(
-                    request.method,
-                    request.url,
-                    within=connection.tenant.fhir_base,
-                    calls=calls,
-                    resource_type=request.resource_type,
-                    headers={"Accept": FHIR_JSON, "Authorization": f"Bearer {token.value}", **request.headers},
-                    body=request.body,
-                    settled=_tells_of_bad_record,
-                )
-                if answer.status != 401:
-                    break
-                self._tokens.invalidate(connection, token)
-                if attempt == 2:
-                    break
-            if 200 <= answer.status < 300:
-                return answer
-            raise self._refusal(request, answer, calls)
-
-    def _refusal(self, request: _Request, answer: Answer, calls: list[Call]) -> GatewayError:
-        return refusal(
-            answer.status,
-            answer.headers,
-            answer.body,
-            purpose=request.purpose,
-            resource_type=request.resource_type,
-            request_id=calls[-1].upstream_request_id,
-            retry_after=retry_after_s(answer.headers, self._now()),
-        )
-
-    async def _token_endpoint(self, connection: Connection) -> str:
-        discovery = await self.discover(connection.tenant.fhir_base)
-        if discovery.token_endpoint is None:
-            raise CallOperator(
-                "upstream_error", "The tenant's server names no token endpoint; its base may be that of an open server."
-            )
-        return discovery.token_endpoint
-
-    async def _check_offered(self, connection: Connection, resource_type: str, interaction: str) -> None:
-        discovery = await self.discover(connection.tenant.fhir_base)
-        if not discovery.offers(resource_type, interaction):
-            raise NotOffered(
-                "not_offered_by_tenant", f"The tenant's CapabilityStatement lists no {interaction} of {resource_type}."
-            )
-
 
 def _names_bad_record(error: GatewayError) -> bool:
     """Whether the source failed because a stored record lacks what it requires."""
     upstream = error.upstream
     return upstream is not None and (upstream.status or 0) >= 500 and is_bad_record((upstream.outcome or "").split())
-
-
-def _tells_of_bad_record(answer: Answer) -> bool:
-    return answer.status >= 500 and is_bad_record(read_outcome(answer.body).codes)
 
 
 def _purpose(write: AppointmentWrite) -> Purpose:

@@ -13,7 +13,7 @@ FLAG = "Accept that the server names new places for credentials, after the vendo
 async def accept_endpoints(app: App, name: str) -> dict[str, list[str]]:
     """Remember the origins that the tenant's servers name now, by base, with a row in the audit chain."""
     from millgate.flow.watch import Watch
-    from millgate.pathways.fhir_r4.statements import origins_of
+    from millgate.pathways.fhir.statements import origins_of
     from millgate.surfaces.cli.limit import tenant_of
 
     watch = Watch(app.pathway, app.store.tenants, app.store.snapshots, app.now)

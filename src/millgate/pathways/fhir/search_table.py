@@ -1,4 +1,4 @@
-"""The search rules of Millennium R4 as rows: which filters, in which combinations, with which page sizes."""
+"""The search rules of a release of FHIR at Millennium as rows: which filters, in which combinations, with which page sizes."""
 
 from __future__ import annotations
 
@@ -58,17 +58,21 @@ class SearchRules:
     fixed: tuple[Fixed, ...] = ()
 
 
+Rows = tuple[dict[str, str], ...]
+
+
 @cache
-def search_rules() -> dict[str, SearchRules]:
-    """The rules of every resource type that can be searched. Source: Millennium fact sheet §3.1, §3.2."""
-    kinds = dict.fromkeys(row["resource_type"] for row in _rows("search"))
-    sizes = {row["resource_type"]: _page_size(row) for row in _rows("page_sizes")}
-    return {kind: SearchRules(_filters(kind), _rules(kind), sizes.get(kind), _fixed(kind)) for kind in kinds}
+def rules_of(package: str) -> dict[str, SearchRules]:
+    """The rules of every resource type that can be searched, out of the `tables/` of a pathway's package."""
+    rows = {table: _rows(package, table) for table in ("search", "search_values", "search_rules", "search_fixed", "page_sizes")}
+    sizes = {row["resource_type"]: _page_size(row) for row in rows["page_sizes"]}
+    kinds = dict.fromkeys(row["resource_type"] for row in rows["search"])
+    return {kind: SearchRules(_filters(kind, rows), _rules(kind, rows), sizes.get(kind), _fixed(kind, rows)) for kind in kinds}
 
 
-def _filters(resource_type: str) -> dict[str, Filter]:
+def _filters(resource_type: str, rows: dict[str, Rows]) -> dict[str, Filter]:
     values: dict[str, set[str]] = {}
-    for row in _rows("search_values"):
+    for row in rows["search_values"]:
         if row["resource_type"] == resource_type:
             values.setdefault(row["filter"], set()).add(row["value"])
     return {
@@ -80,23 +84,23 @@ def _filters(resource_type: str) -> dict[str, Filter]:
             row["note"],
             frozenset(values.get(row["filter"], ())),
         )
-        for row in _rows("search")
+        for row in rows["search"]
         if row["resource_type"] == resource_type
     }
 
 
-def _rules(resource_type: str) -> tuple[Rule, ...]:
+def _rules(resource_type: str, rows: dict[str, Rows]) -> tuple[Rule, ...]:
     return tuple(
         Rule(row["rule"], tuple(row["filters"].split()), tuple(row["others"].split()))
-        for row in _rows("search_rules")
+        for row in rows["search_rules"]
         if row["resource_type"] == resource_type
     )
 
 
-def _fixed(resource_type: str) -> tuple[Fixed, ...]:
+def _fixed(resource_type: str, rows: dict[str, Rows]) -> tuple[Fixed, ...]:
     return tuple(
         Fixed(row["filter"], row["parameter"], row["value"])
-        for row in _rows("search_fixed")
+        for row in rows["search_fixed"]
         if row["resource_type"] == resource_type
     )
 
@@ -110,7 +114,6 @@ def _page_size(row: dict[str, str]) -> PageSize:
     )
 
 
-@cache
-def _rows(table: str) -> tuple[dict[str, str], ...]:
-    text = files("millgate.pathways.fhir_r4").joinpath(f"tables/{table}.csv").read_text("utf-8")
+def _rows(package: str, table: str) -> Rows:
+    text = files(package).joinpath(f"tables/{table}.csv").read_text("utf-8")
     return tuple(csv.DictReader(text.splitlines()))

@@ -1,4 +1,4 @@
-"""What each status of Millennium R4 means to the caller: the gateway's error, with what to do about it.
+"""What each status of Millennium's FHIR means to the caller: the gateway's error, with what to do about it.
 
 Source: Millennium fact sheet §4.4.
 """
@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final, Literal
 
 from millgate.errors import CallOperator, FixRequest, GatewayError, NeedAccess, NotOffered, TryLater
-from millgate.pathways.fhir_r4.wire import Outcome, read_outcome, upstream
+from millgate.pathways.fhir.wire import Outcome, read_outcome, upstream
 from millgate.pathways.http import OutcomeUnknown, may_pass
 
 # What was asked of the source: `book` takes a slot, `change` alters an appointment, `create` makes anything else.

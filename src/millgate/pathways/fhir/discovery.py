@@ -1,6 +1,6 @@
-"""What a tenant's server says of itself, out of its smart-configuration and its CapabilityStatement.
+"""What a tenant's server says of itself, out of its smart-configuration and its CapabilityStatement (in DSTU2: Conformance).
 
-Source: SMART App Launch 2.2 §5 (conformance), FHIR R4 CapabilityStatement; Millennium fact sheet §1.2, §2.2.
+Source: SMART App Launch 2.2 §5 (conformance), FHIR R4 CapabilityStatement, FHIR DSTU2 Conformance; Millennium fact sheet §1.2, §2.2.
 """
 
 from __future__ import annotations
@@ -14,6 +14,16 @@ from millgate.canonical.json import decode
 from millgate.errors import CallOperator, FixMessage
 
 OAUTH_URIS: Final = "http://fhir-registry.smarthealthit.org/StructureDefinition/oauth-uris"
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """A release of FHIR: what it is called, the type and version of its servers' statements, and its media type."""
+
+    title: str
+    statement: str
+    version: str  # as `fhirVersion` begins
+    media_type: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,19 +47,21 @@ class Discovery:
     names_issuer: bool = False  # whether answers at the callback say which authorization server gives them (RFC 9207)
 
     def offers(self, resource_type: str, interaction: str) -> bool:
-        """Whether the CapabilityStatement lists the interaction for the resource type."""
+        """Whether the statement lists the interaction for the resource type."""
         return interaction in self.interactions.get(resource_type, frozenset())
 
 
-def read_discovery(fhir_base: str, smart: bytes | None, metadata: bytes, fetched_at: datetime) -> Discovery:
+def read_discovery(release: Release, fhir_base: str, smart: bytes | None, metadata: bytes, fetched_at: datetime) -> Discovery:
     """The discovery of both documents; `smart` is None where the server has none.
 
-    Raises CallOperator `upstream_error` if the CapabilityStatement is none, or is not of FHIR R4.
+    Raises CallOperator `upstream_error` if the statement is none, or is not of the release.
     """
-    statement = _object(metadata, "CapabilityStatement")
-    if statement.get("resourceType") != "CapabilityStatement" or not str(statement.get("fhirVersion", "")).startswith("4.0"):
+    statement = _object(metadata, release.statement)
+    version = str(statement.get("fhirVersion", ""))
+    if statement.get("resourceType") != release.statement or not version.startswith(release.version):
         raise CallOperator(
-            "upstream_error", "The address does not answer with a CapabilityStatement of FHIR R4; check the tenant's base."
+            "upstream_error",
+            f"The address does not answer with a {release.statement} of {release.title}; check the tenant's base.",
         )
     configuration = _object(smart, "smart-configuration") if smart is not None else {}
     rest = next((part for part in _dicts(statement.get("rest"))), {})

@@ -1,5 +1,5 @@
-"""What tenants' servers say of themselves, fetched when it is needed and kept for an hour. Beside `transport.py`, which owns it, the only
-file of this pathway with a socket or a clock.
+"""What tenants' servers say of themselves, fetched when it is needed and kept for an hour. Beside `server.py`, which owns it, the only
+file here with a socket or a clock.
 
 Credentials follow what these documents say, so `Trust` is asked about the addresses in them before anybody is told.
 """
@@ -18,10 +18,9 @@ from millgate import deadline
 from millgate.canonical.exchange import Call
 from millgate.errors import CallOperator, GatewayError
 from millgate.pathways.addresses import origin_of
-from millgate.pathways.fhir_r4.discovery import Discovery, read_discovery
-from millgate.pathways.fhir_r4.documents import Documents, jwks_uri_of, server_time, texts_of
-from millgate.pathways.fhir_r4.encode.appointment import FHIR_JSON
-from millgate.pathways.fhir_r4.refusals import refusal
+from millgate.pathways.fhir.discovery import Discovery, Release, read_discovery
+from millgate.pathways.fhir.documents import Documents, jwks_uri_of, server_time, texts_of
+from millgate.pathways.fhir.refusals import refusal
 from millgate.pathways.http import Answer, Transport, retry_after_s
 
 DISCOVERY_LIFE: Final = timedelta(hours=1)
@@ -48,7 +47,8 @@ async def anything(fhir_base: str, origins: tuple[str, ...]) -> None:
 class Statements:
     """The statements of every server that is called; each fetch is one for all who wait for it."""
 
-    def __init__(self, transport: Transport, now: Callable[[], datetime], trust: Trust = anything) -> None:
+    def __init__(self, release: Release, transport: Transport, now: Callable[[], datetime], trust: Trust = anything) -> None:
+        self._release = release
         self._transport = transport
         self._now = now
         self._trust = trust
@@ -77,7 +77,7 @@ class Statements:
         metadata = await self._get(f"{fhir_base}/metadata", fhir_base, "metadata", calls)
         asked_at += (self._now() - asked_at) / 2
         if metadata is None:
-            raise with_calls(_no_statement(), calls)
+            raise with_calls(self._no_statement(), calls)
         smart = await self._document(fhir_base, ".well-known/smart-configuration", calls)
         address = jwks_uri_of(smart, fhir_base)
         keys = None
@@ -94,8 +94,8 @@ class Statements:
         )
         with Calls(calls):
             if metadata is None:
-                raise _no_statement()
-            discovery = read_discovery(fhir_base, smart, metadata, self._now())
+                raise self._no_statement()
+            discovery = read_discovery(self._release, fhir_base, smart, metadata, self._now())
             _check_endpoint(discovery)
             await self._trust(fhir_base, origins_of(discovery))
         self._transport.guard.follow(fhir_base, (discovery.token_endpoint, discovery.revocation_endpoint, discovery.issuer))
@@ -111,7 +111,7 @@ class Statements:
 
     async def _get(self, url: str, within: str, name: str, calls: list[Call]) -> Answer | None:
         """The answer that holds a document, or None where there is none (404)."""
-        accept = FHIR_JSON if name == "metadata" else "application/json"
+        accept = self._release.media_type if name == "metadata" else "application/json"
         answer = await self._transport.request(
             "GET", url, within=within, calls=calls, resource_type=name, headers={"Accept": accept}
         )
@@ -129,6 +129,10 @@ class Statements:
             retry_after=retry_after_s(answer.headers, self._now()),
         )
         raise with_calls(refused, calls)
+
+    def _no_statement(self) -> CallOperator:
+        statement = self._release.statement
+        return CallOperator("upstream_error", f"The tenant's base has no {statement} under /metadata; check the address.")
 
 
 class Calls:
@@ -165,10 +169,6 @@ def _keep(known: _Known, task: asyncio.Task[Discovery], now: datetime) -> None:
         return
     known.discovery = task.result()
     known.good_until = now + DISCOVERY_LIFE
-
-
-def _no_statement() -> CallOperator:
-    return CallOperator("upstream_error", "The tenant's base has no CapabilityStatement under /metadata; check the address.")
 
 
 def _check_endpoint(discovery: Discovery) -> None:

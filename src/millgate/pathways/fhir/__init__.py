@@ -1,0 +1,1 @@
+"""What the FHIR pathways share, whatever their release: discovery, calls, bodies, refusals, and searches encoded by tables."""
