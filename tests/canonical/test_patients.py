@@ -41,6 +41,20 @@ REF = {"reference": "Patient/1"}
         ({"resourceType": "Provenance", "target": [REF]}, ("1",)),
         ({"resourceType": "Person", "link": [{"target": REF}]}, ("1",)),
         ({"resourceType": "Consent", "patient": REF, "provision": {"actor": [{"reference": {}}]}}, ("1",)),
+        (
+            {
+                "resourceType": "Consent",
+                "patient": REF,
+                "provision": {
+                    "actor": [{"reference": {"reference": "Patient/2"}}],
+                    "provision": [
+                        {"data": [{"reference": {"reference": "Patient/3"}}]},
+                        {"provision": [{"actor": [{"reference": REF}]}]},
+                    ],
+                },
+            },
+            ("1", "2", "3"),
+        ),
         ({"resourceType": "DocumentReference", "context": {"sourcePatientInfo": REF}}, ("1",)),
         ({"resourceType": "Location", "id": "1"}, ()),
         ("Patient/1", ()),

@@ -86,8 +86,8 @@ def _extension_leaves(listed: Any, path: str, types: tuple[str, ...], trail: fro
         url = str(extension.get("url", "(no url)"))
         short = url.rsplit("/", 1)[-1]
         names = {f"{kind}.extension({short})" for kind in types}
-        inside_known = any("extension(" in name for name in trail)
-        if url not in KNOWN_EXTENSIONS and not inside_known:
+        part_of_another = "://" not in url and any("extension(" in name for name in trail)
+        if url not in KNOWN_EXTENSIONS and not part_of_another:
             names.add("Element.extension")
         yield from _typed_extension(extension, f"{path}.extension({short})", tuple(names), trail | names, root)
 

@@ -77,6 +77,12 @@ def test_every_field_says_what_it_is_and_where_it_comes_from(name: str) -> None:
             assert "path" in meta.extra, (struct, field)
 
 
+def test_no_two_types_have_the_same_name() -> None:
+    structs = set().union(*(structs_below(declaration.struct) for declaration in OBJECTS.values()))
+    names = [struct.__name__ for struct in structs]
+    assert sorted({name for name in names if names.count(name) > 1}) == [], "each is an anchor of the reference page"
+
+
 @pytest.mark.parametrize("name", OBJECTS)
 def test_columns_are_fields(name: str) -> None:
     assert set(OBJECTS[name].columns) <= set(fields_of(OBJECTS[name].struct))

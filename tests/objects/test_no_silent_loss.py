@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import csv
 import functools
-import json
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -25,8 +23,6 @@ from tests.objects.r4 import RESOURCES, every_element
 
 TABLE = REPOSITORY / "docs" / "reference" / "kept-only-in-fhir.csv"
 EXAMPLES = Path(__file__).parent / "examples"
-# Types that no published sample with an id has.
-UNPUBLISHED: set[str] = {"Specimen", "MedicationStatement", "MedicationDispense", "Basic"}
 CONTEXT = Context(tenant="general", pathway="fhir-r4", time_zone="America/Chicago")
 
 
@@ -107,32 +103,3 @@ def test_every_example_is_explained_and_every_row_of_the_table_is_needed() -> No
     assert missing == set()
     assert sorted(kept_only().keys() - used) == []
     assert [path for path, reason in kept_only().items() if len(reason.split()) < 3] == []
-
-
-def _published(folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    for name in ("r4", "soarian-r4", "captures-2026"):
-        for path in sorted((folder / "oracle-health-docs" / name).glob("*.json")):
-            for resource in _resources(decode(path.read_bytes())):
-                yield f"{name}/{path.name}", resource
-
-
-def _resources(value: Any) -> Iterator[dict[str, Any]]:
-    if isinstance(value, dict):
-        if value.get("resourceType") in RESOURCES and "id" in value:
-            yield value
-            return
-        for child in value.values():
-            yield from _resources(child)
-    elif isinstance(value, list):
-        for child in value:
-            yield from _resources(child)
-
-
-def test_published_resources_reach_fields_or_have_reasons(corpus: Path) -> None:
-    seen: Counter[str] = Counter()
-    missing: set[tuple[str, str]] = set()
-    for name, resource in _published(corpus):
-        seen[resource["resourceType"]] += 1
-        missing |= {(name, path) for path in unexplained(resource)}
-    assert set(RESOURCES) - seen.keys() == UNPUBLISHED, "the folder of samples holds resources of all other types"
-    assert json.dumps(sorted(missing), indent=1) == "[]"

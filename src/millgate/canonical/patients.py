@@ -23,7 +23,6 @@ _NESTED = (
     ("link", "target"),
     ("context", "sourcePatientInfo"),
     ("context", "related"),
-    ("provision", "actor"),
     ("member", "entity"),
 )
 
@@ -44,6 +43,8 @@ def patients_of(resource: Any) -> tuple[str, ...]:
     for outer, inner in _NESTED:
         for element in _members(resource.get(outer)):
             _take(element.get(inner), found)
+    for rule in _members(resource.get("provision")):
+        _take_rule(rule, found)
     for contained in _members(resource.get("contained")):
         found.update(dict.fromkeys((UNNAMED,) if contained.get("resourceType") == "Patient" else patients_of(contained)))
     return tuple(found)
@@ -53,6 +54,15 @@ def is_patient_id(patient: str) -> bool:
     """Whether this, out of `patients_of`, is the id of a patient of the source itself."""
     parsed = parse_reference(f"Patient/{patient}")
     return parsed is not None and parsed.id == patient and not patient.startswith("urn:")
+
+
+def _take_rule(rule: dict[str, Any], found: dict[str, None]) -> None:
+    """The patients that a consent's rule, and its exceptions within it, are about or speak of. Source: FHIR R4 Consent.provision."""
+    for key in ("actor", "data"):
+        for element in _members(rule.get(key)):
+            _take(element.get("reference"), found)
+    for exception in _members(rule.get("provision")):
+        _take_rule(exception, found)
 
 
 def _take(value: Any, found: dict[str, None]) -> None:

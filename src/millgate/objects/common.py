@@ -51,8 +51,8 @@ def common_fields(notes: Notes) -> dict[str, Any]:
     }
 
 
-def source_status(notes: Notes) -> str | None:
-    """The source's own, finer status code, where the pathway put one beside `status`."""
-    beside = notes.resource.get("_status")
+def source_status(notes: Notes, element: str = "_status") -> str | None:
+    """The source's own, finer status code, where the pathway put one beside the status (`element` is what stands beside it)."""
+    beside = notes.resource.get(element)
     found = extension_of(beside, SOURCE_STATUS) if beside is not None else None
     return text(found, "valueCode", "source_status", notes) if found is not None else None

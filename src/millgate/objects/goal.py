@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from millgate.canonical.exchange import Resource
 from millgate.objects.choices import choice, kinds
-from millgate.objects.common import common_fields, opened
+from millgate.objects.common import common_fields, opened, source_status
 from millgate.objects.concepts import concept_of, concepts
 from millgate.objects.declaration import PATIENT_ID, UPDATED_SINCE, Context, Declaration, about
 from millgate.objects.elements import identifier, listed, note, quantity, reference, reference_id_of, single
@@ -31,7 +31,7 @@ class TargetDetail(Shared, frozen=True, kw_only=True):
     ratio: Annotated[Ratio | None, about("Goal.target.detailRatio", "One amount in relation to another.")] = None
 
 
-class Target(Shared, frozen=True, kw_only=True):
+class GoalTarget(Shared, frozen=True, kw_only=True):
     """How it will be known that the goal is reached, and by when."""
 
     measure: Annotated[Code | None, about("Goal.target.measure", "What is measured.")] = None
@@ -47,6 +47,7 @@ class Goal(Object, frozen=True, kw_only=True):
     lifecycle_status: Annotated[
         str | None, about("Goal.lifecycleStatus", "proposed, planned, accepted, active, on-hold, completed, …")
     ] = None
+    source_status: Annotated[str | None, about("Goal.lifecycleStatus.extension", "The source's own, finer status.")] = None
     achievement_status: Annotated[Code | None, about("Goal.achievementStatus", "in-progress, improving, achieved, …")] = None
     status_date: Annotated[str | None, about("Goal.statusDate", "Since when it has this status.")] = None
     status_reason: Annotated[str | None, about("Goal.statusReason", "Why it has this status.")] = None
@@ -55,7 +56,7 @@ class Goal(Object, frozen=True, kw_only=True):
     description: Annotated[Code | None, about("Goal.description", "What is to be reached.")] = None
     start: Annotated[str | None, about("Goal.startDate", "When work on it begins.")] = None
     start_event: Annotated[Code | None, about("Goal.startCodeableConcept", "The event that it begins with.")] = None
-    targets: Annotated[tuple[Target, ...], about("Goal.target", "How it will be known, and by when.")] = ()
+    targets: Annotated[tuple[GoalTarget, ...], about("Goal.target", "How it will be known, and by when.")] = ()
     expressed_by: Annotated[Reference | None, about("Goal.expressedBy", "Whose goal it is.")] = None
     addresses: Annotated[tuple[Reference, ...], about("Goal.addresses", "The conditions and needs that it is for.")] = ()
     outcomes: Annotated[tuple[Code, ...], about("Goal.outcomeCode", "What came of it.")] = ()
@@ -70,6 +71,7 @@ def normalize(resource: Resource, context: Context) -> Goal:
     return Goal(
         patient_id=reference_id_of(resource, "subject", "Patient", "patient_id", notes),
         lifecycle_status=text(resource, "lifecycleStatus", "lifecycle_status", notes),
+        source_status=source_status(notes, "_lifecycleStatus"),
         achievement_status=concept_of(resource, "achievementStatus", "achievement_status", notes),
         status_date=date(resource, "statusDate", "status_date", notes),
         status_reason=text(resource, "statusReason", "status_reason", notes),
@@ -100,14 +102,14 @@ _DETAIL = kinds(
 )
 
 
-def _target(element: dict[str, Any], field: str, notes: Notes) -> Target | None:
-    found = Target(
+def _target(element: dict[str, Any], field: str, notes: Notes) -> GoalTarget | None:
+    found = GoalTarget(
         measure=concept_of(element, "measure", field + ".measure", notes),
         detail=choice(element, "detail", field + ".detail", notes, TargetDetail, _DETAIL),
         due=date(element, "dueDate", field + ".due", notes),
         due_after=single(element, "dueDuration", field + ".due_after", notes, quantity),
     )
-    return found if found != Target() else None
+    return found if found != GoalTarget() else None
 
 
 DECLARATION = Declaration(

@@ -18,7 +18,7 @@ from millgate.objects.shared import Code, Object, Period, Reference
 TARGET = Filter("target", "Of this record, as `Type/id`, such as `Condition/p123`.", "id")
 
 
-class Target(Reference, frozen=True, kw_only=True):
+class ProvenanceTarget(Reference, frozen=True, kw_only=True):
     """A record that it tells of, and which version."""
 
     version: Annotated[str | None, about("Provenance.target.reference", "Which version, where only one is meant.")] = None
@@ -42,7 +42,7 @@ class Entity(Reference, frozen=True, kw_only=True):
 class Provenance(Object, frozen=True, kw_only=True):
     """Who or what made or changed a record, and out of what."""
 
-    targets: Annotated[tuple[Target, ...], about("Provenance.target", "The records that it tells of.")] = ()
+    targets: Annotated[tuple[ProvenanceTarget, ...], about("Provenance.target", "The records that it tells of.")] = ()
     occurred_at: Annotated[str | None, about("Provenance.occurredDateTime", "When it was done.")] = None
     occurred_period: Annotated[Period | None, about("Provenance.occurredPeriod", "Over what time it was done.")] = None
     recorded_at: Annotated[str | None, about("Provenance.recorded", "When this was recorded.")] = None
@@ -72,10 +72,10 @@ def normalize(resource: Resource, context: Context) -> Provenance:
     )
 
 
-def _target(element: dict[str, Any], field: str, notes: Notes) -> Target | None:
+def _target(element: dict[str, Any], field: str, notes: Notes) -> ProvenanceTarget | None:
     parsed = parse_element(element)
     version = parsed.version if parsed is not None else None
-    return pointing(Target, {"target": element}, "target", field, notes, version=version)
+    return pointing(ProvenanceTarget, {"target": element}, "target", field, notes, version=version)
 
 
 def _agent(element: dict[str, Any], field: str, notes: Notes) -> Agent | None:

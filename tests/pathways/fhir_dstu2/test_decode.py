@@ -17,6 +17,8 @@ from millgate.errors import GatewayError
 from millgate.pathways.fhir_dstu2.decode import decode, decode_resource
 from millgate.pathways.fhir_dstu2.decode.codes import table
 from millgate.pathways.fhir_dstu2.decode.datatypes import reference, system
+from tests.objects.leaves import changed
+from tests.objects.published import NO_OBJECT, raw
 
 EXAMPLES = sorted(
     file for file in (Path(__file__).parent / "examples").glob("*/*.json") if not file.name.endswith(".expected.json")
@@ -135,16 +137,48 @@ def test_no_word_of_an_example_is_lost(example: Path) -> None:
 
 
 def test_no_word_of_a_published_body_is_lost(corpus: Path) -> None:
-    folder = corpus / "oracle-health-docs" / "dstu2"
-    bodies = [file for file in sorted(folder.glob("*.json")) if "conformance" not in file.name and "definition" not in file.name]
-    assert len(bodies) > 50
+    folders = [corpus / "oracle-health-docs" / name for name in ("dstu2", "soarian-dstu2")]
+    files = [file for folder in folders for file in sorted(folder.glob("*.json"))]
+    bodies = [file for file in files if "conformance" not in file.name and "definition" not in file.name]
+    assert len(bodies) > 60
     for body in bodies:
         data = body.read_bytes()
         before = json.decode(data)
+        if body.name.startswith("overview-"):
+            continue  # a piece of a resource
         if isinstance(before, dict) and before.get("resourceType") == "Bundle":
             before = before.get("entry", [])
         about = {word for word in strings(before) if word.startswith("http") and "/dstu2/" in word}  # entries' own addresses
         assert lost(before, decode(data)) - about - {"match", "include"} == set(), body.name
+
+
+def _leaves(node: Any) -> Iterator[tuple[Any, Any]]:
+    for key, child in node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ():
+        if isinstance(child, dict | list):
+            yield from _leaves(child)
+        else:
+            yield node, key
+
+
+def test_every_leaf_of_a_published_body_makes_a_difference(corpus: Path) -> None:
+    unmoved: set[str] = set()
+    walked = 0
+    for name, resource in raw(corpus):
+        if "dstu2" not in name or resource["resourceType"] in NO_OBJECT:
+            continue
+        before = decode_resource(resource)
+        for holder, key in list(_leaves(resource)):
+            walked += 1
+            value = holder[key]
+            holder[key] = changed(value)
+            try:
+                if decode_resource(resource) == before:
+                    unmoved.add(f"{name} {resource['resourceType']} {key}: {value}")
+            except GatewayError:
+                pass  # another type of resource is another resource
+            holder[key] = value
+    assert sorted(unmoved) == []
+    assert walked > 2500
 
 
 WILD = st.recursive(

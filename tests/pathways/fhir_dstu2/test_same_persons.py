@@ -10,10 +10,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from millgate.objects import encode_object
+from millgate.canonical.json import decode
+from millgate.objects import BY_RESOURCE_TYPE, encode_object
 from millgate.objects.convert import convert
 from millgate.pathways.fhir_dstu2.decode import decode_document
 from tests.conftest import REPOSITORY
+from tests.objects.test_no_silent_loss import unexplained
 
 TABLE = REPOSITORY / "docs" / "reference" / "dstu2-and-r4.csv"
 Thing = dict[str, Any]
@@ -37,6 +39,8 @@ KEYS: dict[str, Callable[[Thing], tuple[Any, ...]]] = {
     "immunization": lambda one: (one["vaccine"]["text"], one["occurred_at"]),
     "medication_request": lambda one: (_text(one["medication"]), one["authored_at"]),
     "care_plan": lambda one: (_text(one["categories"]), _text(one["period"])),
+    "goal": lambda one: (_text(one.get("description")),),
+    "device": lambda one: (_text(one.get("type")),),
 }
 
 
@@ -48,12 +52,19 @@ def objects(file: Path, *, dstu2: bool) -> list[Thing]:
 
 
 def by_key(things: list[Thing]) -> dict[tuple[Any, ...], list[Thing]]:
-    """The objects by kind and key, in the order of the file."""
+    """The objects by kind and key, in the order of the file; those of a kind without a key all under one."""
     found: dict[tuple[Any, ...], list[Thing]] = defaultdict(list)
     for one in things:
-        if one["object"] in KEYS:
-            found[(one["object"], *KEYS[one["object"]](one))].append(one)
+        key = KEYS.get(one["object"])
+        found[(one["object"], *(key(one) if key is not None else ()))].append(one)
     return found
+
+
+def one_sided(left: dict[tuple[Any, ...], Any], right: dict[tuple[Any, ...], Any]) -> Iterator[tuple[str, str]]:
+    """The kinds of objects that one side has alone."""
+    kinds, others = {key[0] for key in left}, {key[0] for key in right}
+    yield from ((kind, "r4 only") for kind in sorted(kinds - others))
+    yield from ((kind, "dstu2 only") for kind in sorted(others - kinds))
 
 
 def differences(path: str, left: Any, right: Any, same_ids: dict[str, str]) -> Iterator[tuple[str, str]]:
@@ -85,6 +96,11 @@ def test_the_same_persons_make_the_same_objects(corpus: Path) -> None:
     for file in files:
         r4 = by_key(objects(file, dstu2=False))
         dstu2 = by_key(objects(corpus / "synthea" / "dstu2" / file.name, dstu2=True))
+        for row in one_sided(r4, dstu2):
+            seen[row] += 1
+            for things in (r4, dstu2):
+                for key in [key for key in things if key[0] == row[0]]:
+                    del things[key]
         assert r4.keys() == dstu2.keys(), file.name
         assert {key: len(some) for key, some in r4.items()} == {key: len(some) for key, some in dstu2.items()}, file.name
         pairs = [pair for key in r4 for pair in zip(r4[key], dstu2[key], strict=True)]
@@ -99,6 +115,20 @@ def test_the_same_persons_make_the_same_objects(corpus: Path) -> None:
     assert compared > 1000
     missing = sorted(set(seen) - written().keys())
     assert not missing, "\n".join(map(str, missing))
+
+
+def test_neither_side_loses_anything_unexplained(corpus: Path) -> None:
+    missing: set[tuple[str, str]] = set()
+    walked = 0
+    for side in ("r4", "dstu2"):
+        for file in sorted((corpus / "synthea" / side).glob("*.json.gz")):
+            document = decode(gzip.decompress(file.read_bytes()))
+            for entry in (decode_document(document) if side == "dstu2" else document)["entry"]:
+                if entry["resource"]["resourceType"] in BY_RESOURCE_TYPE:
+                    walked += 1
+                    missing |= {(side, path) for path in unexplained(entry["resource"])}
+    assert sorted(missing) == []
+    assert walked > 2000
 
 
 def test_every_row_of_the_table_gives_a_reason() -> None:

@@ -9,9 +9,9 @@ import re
 from functools import cache
 from typing import Any
 
-from millgate.canonical.extensions import ETHNICITY, RACE
+from millgate.canonical.extensions import BIRTH_SEX, ETHNICITY, RACE
 from millgate.pathways.fhir_dstu2.decode.codes import TERMINOLOGY, table
-from millgate.pathways.fhir_dstu2.decode.rules import Element, listed
+from millgate.pathways.fhir_dstu2.decode.rules import Element, kept, listed
 
 RENAMED_TYPES = {"MedicationOrder": "MedicationRequest", "ProcedureRequest": "ServiceRequest", "DiagnosticOrder": "ServiceRequest",
                  "Contract": "Consent"}  # fmt: skip
@@ -32,10 +32,14 @@ def modernized(value: Any) -> Any:
         _join_family(new)
     if isinstance(new.get("repeat"), dict):
         new["repeat"] = _repeat(new["repeat"])
+    if isinstance(new.get("units"), str) and "value" in new and "unit" not in new:
+        new["unit"] = new.pop("units")  # FHIR's name for it before DSTU2; published bodies still have it
     if isinstance(new.get("system"), str) and "code" in new:
         new["system"] = system(new["system"])
     if isinstance(new.get("reference"), str):
         new["reference"] = reference(new["reference"])
+    if isinstance(new.get("extension"), list):
+        new["extension"] = [one for extension in new["extension"] for one in _spread(extension)]
     if isinstance(new.get("url"), str):
         return _extension(new)
     return new
@@ -97,6 +101,16 @@ def _extension(new: Element) -> Element:
     words = concept.get("text") or next((coding["display"] for coding in codings if coding.get("display")), None)
     parts: list[Element] = [{"url": _part(coding), "valueCoding": coding} for coding in codings]
     return {"url": url, "extension": parts + ([{"url": "text", "valueString": words}] if words else [])}
+
+
+def _spread(extension: Any) -> list[Any]:
+    """The extension; a birth sex that is a concept, as the first US Core (DAF) had it, as R4's code and the concept behind it."""
+    concept = extension.get("valueCodeableConcept") if isinstance(extension, dict) else None
+    if not isinstance(concept, dict) or extension.get("url") != BIRTH_SEX:
+        return [extension]
+    coded = [one["code"] for one in listed(concept.get("coding")) if isinstance(one, dict) and isinstance(one.get("code"), str)]
+    as_code = [{"url": BIRTH_SEX, "valueCode": coded[0]}] if coded else []
+    return as_code + listed(kept("Patient", "birthSex", concept)["extension"])
 
 
 # The categories of the Office of Management and Budget; all other codes are detailed. Source: US Core 6.1.0, omb-race-category.
