@@ -636,7 +636,7 @@ async def test_upstream_throttled(world: World, caller: Caller) -> None:
 
 @pytest.mark.parametrize(
     ("status", "code"),
-    [(500, "upstream_error"), (401, "upstream_error"), (503, "upstream_unavailable"), (502, "upstream_unavailable")],
+    [(500, "upstream_unavailable"), (401, "upstream_error"), (503, "upstream_unavailable"), (502, "upstream_unavailable")],
 )
 async def test_upstream_error_from_a_source_that_fails(world: World, caller: Caller, status: int, code: str) -> None:
     """Among them a source that refuses the gateway's own token, which is never the caller's 401."""

@@ -324,7 +324,7 @@ def files(tmp_path: Path) -> dict[str, Path]:
         "export.ndjson": f"{json.dumps(PATIENT)}\n{json.dumps(WEIGHT)}\n",
         "half.ndjson": f"{json.dumps(PATIENT)}\n{json.dumps(WEIGHT)[:40]}\n",
         "damaged.json": json.dumps(PATIENT)[:-7],
-        "unknown.json": json.dumps({"resourceType": "Basic", "id": "1"}),
+        "unknown.json": json.dumps({"resourceType": "ImagingStudy", "id": "1"}),
         "empty.json": "",
     }
     for name, text in texts.items():
