@@ -210,6 +210,7 @@ class _Encoder:
             "identifier": lambda: self._identifier(value),
             "system_identifier": lambda: _with_system(value),
             "lower": lambda: "ge" + self._bound(row, value),
+            "after_ms": lambda: "gt" + last_millisecond(self._instant(row, value)),
             "upper": lambda: "lt" + self._bound(row, value),
             "lower_ms": lambda: "ge" + from_millisecond(self._instant(row, value)),
             "upper_ms": lambda: "le" + last_millisecond(self._instant(row, value)),
@@ -246,7 +247,7 @@ class _Encoder:
 def _listed(row: Filter, value: str) -> str:
     if value not in row.values:
         raise Unfit("not_searchable", f"takes {', '.join(sorted(row.values))}")
-    return value
+    return row.values[value]
 
 
 def _with_system(value: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -17,7 +18,7 @@ class Filter:
     kind: str
     many: bool
     note: str
-    values: frozenset[str]  # empty: any
+    values: Mapping[str, str]  # those that are taken, and the words in which the source has them; empty: any
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +72,10 @@ def rules_of(package: str) -> dict[str, SearchRules]:
 
 
 def _filters(resource_type: str, rows: dict[str, Rows]) -> dict[str, Filter]:
-    values: dict[str, set[str]] = {}
+    values: dict[str, dict[str, str]] = {}
     for row in rows["search_values"]:
         if row["resource_type"] == resource_type:
-            values.setdefault(row["filter"], set()).add(row["value"])
+            values.setdefault(row["filter"], {})[row["value"]] = row.get("sent") or row["value"]
     return {
         row["filter"]: Filter(
             row["filter"],
@@ -82,7 +83,7 @@ def _filters(resource_type: str, rows: dict[str, Rows]) -> dict[str, Filter]:
             row["kind"],
             row["many"] == "yes",
             row["note"],
-            frozenset(values.get(row["filter"], ())),
+            values.get(row["filter"], {}),
         )
         for row in rows["search"]
         if row["resource_type"] == resource_type

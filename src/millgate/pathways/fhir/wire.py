@@ -160,11 +160,13 @@ def _link(bundle: Resource, relation: str) -> str | None:
 
 
 def _sort_in(entry: object, resource_type: str, page: Searchset) -> None:
-    """Put one entry where it belongs. Some entries come without the wrapper: the resource stands in the entry's own place."""
+    """Put one entry where it belongs. Some come without the wrapper, the resource in the entry's own place, and some wrapped twice."""
     if not isinstance(entry, dict):
         page.warnings.append("entry-unreadable")
         return
     resource = entry.get("resource", entry if "resourceType" in entry else None)
+    while isinstance(resource, dict) and "resourceType" not in resource and "resource" in resource:
+        resource = resource["resource"]
     search = entry.get("search")
     mode = search.get("mode") if isinstance(search, dict) else None
     if not isinstance(resource, dict) or not isinstance(resource.get("resourceType"), str):

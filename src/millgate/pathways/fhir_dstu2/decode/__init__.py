@@ -77,6 +77,9 @@ _TYPES: dict[str, tuple[str, ModuleType]] = {
     "Slot": ("Slot", slot),
 }
 
+# What each type of DSTU2 becomes in R4: a care plan of the category `careteam` is a care team.
+R4_TYPES: dict[str, tuple[str, ...]] = {name: (to,) for name, (to, _) in _TYPES.items()} | {"CarePlan": ("CarePlan", "CareTeam")}
+
 
 def decode(data: bytes, base: str | None = None) -> list[Resource]:
     """The canonical resources in one document: a resource, or a Bundle's entries in their order.
