@@ -153,6 +153,12 @@ CODES: dict[str, Code] = {
         "Send the body as `application/json`.",
         exit_status=65,
     ),
+    "range_not_satisfiable": Code(
+        416,
+        "The document has no such part",
+        "Ask for a range within the document's length, which the header `Content-Range` names, or for the whole.",
+        exit_status=64,
+    ),
     "rejected_by_source": Code(
         422,
         "The source rejected the request",

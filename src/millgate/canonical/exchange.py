@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -58,6 +58,44 @@ class Found:
     version: str | None
     calls: list[Call]
     fetched_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Bytes that are kept at a source: `link` as the source gave it, the media type that it said they have, and a `Range` to pass on.
+
+    `head_s` is how long the source may take to begin, `total_s` for all of it; `most_bytes` how much is taken at the most.
+    """
+
+    link: str = field(repr=False)
+    content_type: str | None
+    part: str | None
+    head_s: float
+    total_s: float
+    most_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Which bytes, first and last inclusive, of how many."""
+
+    first: int
+    last: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class Arriving:
+    """Bytes on their way from a source: what they are, how many, if it says so, or which part, and the pieces as they come.
+
+    `etag` is the source's own strong one.
+    """
+
+    content_type: str | None
+    length: int | None
+    part: Part | None
+    etag: str | None
+    pieces: AsyncIterator[bytes] = field(repr=False)
 
 
 @dataclass(slots=True)

@@ -141,6 +141,11 @@ class Authenticator:
         """The session's tenant as it is now, or was two seconds ago."""
         return (await self.parties_of(session.tenant, session.persona))[0]
 
+    async def own_base_of(self, tenant_name: str) -> str | None:
+        """The tenant's own base, whatever base a persona's calls go to; None of a tenant that is gone."""
+        tenant = await self._tenants.get(tenant_name)
+        return tenant.fhir_base if tenant is not None else None
+
     async def connection_of(self, session: Session) -> Connection:
         """The tenant, the registration and the scopes with which a session's calls go to the source."""
         tenant, registration = await self.parties_of(session.tenant, session.persona)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Protocol
 
 from millgate.access.connection import Connection
-from millgate.canonical.exchange import AppointmentWrite, Found, Page, Query, Sent
+from millgate.canonical.exchange import AppointmentWrite, Arriving, Call, Found, Page, Query, Sent, Wanted
 
 
 class Grant(Protocol):
@@ -62,3 +63,11 @@ class Pathway(Protocol):
     async def find_effect(
         self, connection: Connection, write: AppointmentWrite, since: datetime | None = None
     ) -> Sent | None: ...
+
+
+class ContentPathway(Protocol):
+    """A way to a source that keeps documents."""
+
+    async def read(self, connection: Connection, resource_type: str, resource_id: str) -> Found: ...
+
+    def content(self, connection: Connection, wanted: Wanted, calls: list[Call]) -> AbstractAsyncContextManager[Arriving]: ...

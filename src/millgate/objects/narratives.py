@@ -1,4 +1,4 @@
-"""The narrative of a resource as plain text: for resources whose facts stand nowhere else.
+"""Markup as plain text: the narrative of a resource whose facts stand nowhere else; `flow.document_text` reads documents with it.
 
 Well-formed XHTML is read by expat. What is not well-formed is stripped of whatever looks like a tag. Both take time that grows with
 the length alone, whatever the markup.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import html
 import re
-from typing import Any
+from typing import Any, Protocol
 from xml.parsers import expat
 
 from millgate.objects.notes import Notes
@@ -31,58 +31,85 @@ _BLANKS = re.compile(r"[^\S\n]+")
 _LINES = re.compile(r"\s*\n\s*")
 
 
-class _Words:
+class Words:
     """Gathers the words that a reader would see, with line breaks between blocks and blanks between cells."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, blocks: frozenset[str] = _BLOCKS, hidden: frozenset[str] = _HIDDEN) -> None:
         self.parts: list[str] = []
+        self._blocks = blocks
+        self._hides = hidden
         self._hidden = 0
 
     def start(self, name: str, attributes: Any = None) -> None:
+        """An element begins."""
         tag = name.rpartition(":")[2].lower()
-        self._hidden += tag in _HIDDEN
+        self._hidden += tag in self._hides
         self._between(tag)
 
     def end(self, name: str) -> None:
+        """An element ends."""
         tag = name.rpartition(":")[2].lower()
-        self._hidden -= tag in _HIDDEN and self._hidden > 0
+        self._hidden -= tag in self._hides and self._hidden > 0
         self._between(tag)
 
     def data(self, words: str) -> None:
+        """Text, of which a reader sees what is not in a hidden element."""
         if not self._hidden:
             self.parts.append(words)
 
+    @property
+    def text(self) -> str:
+        """What was gathered, a line for each block."""
+        return _LINES.sub("\n", _BLANKS.sub(" ", "".join(self.parts))).strip()
+
     def _between(self, tag: str) -> None:
-        if tag in _BLOCKS or tag in _CELLS:
-            self.parts.append("\n" if tag in _BLOCKS else " ")
+        if tag in self._blocks or tag in _CELLS:
+            self.parts.append("\n" if tag in self._blocks else " ")
 
 
 def plain_text(markup: str) -> str:
     """The words of XHTML, a line for each block. Markup that came escaped as a whole is taken for what it says."""
     if markup.lstrip().startswith("&lt;"):
         markup = html.unescape(markup)
+    words = Words()
     try:
-        parts = _parsed(markup)
+        gather(f"<div>{markup}</div>", words)
     except (expat.ExpatError, ValueError):
-        parts = _stripped(markup)
-    return _LINES.sub("\n", _BLANKS.sub(" ", "".join(parts))).strip()
+        words = _stripped(markup)
+    return words.text
 
 
-def _parsed(markup: str) -> list[str]:
-    """The parts of well-formed markup. Raises ExpatError or ValueError for all other."""
-    words = _Words()
+def gather(markup: str, words: Gatherer, *, doctype: bool = False) -> None:
+    """Hand the elements and texts of well-formed markup to `words`. Raises ExpatError or ValueError for all other.
+
+    No entity is declared, nothing is fetched. With `doctype` the markup may name its document type, as XHTML does, but not more.
+    """
     parser = expat.ParserCreate()
     parser.buffer_text = True
     parser.StartElementHandler = words.start
     parser.EndElementHandler = words.end
     parser.CharacterDataHandler = words.data
-    parser.StartDoctypeDeclHandler = _refuse
-    parser.Parse(f"<div>{_ENTITY.sub(_character, markup)}</div>", True)
-    return words.parts
+    parser.StartDoctypeDeclHandler = _refuse_subset if doctype else _refuse
+    parser.Parse(_ENTITY.sub(_character, markup), True)
+
+
+class Gatherer(Protocol):
+    """Who is told of elements and texts, in their order."""
+
+    def start(self, name: str, attributes: Any = None) -> None: ...
+
+    def end(self, name: str) -> None: ...
+
+    def data(self, words: str) -> None: ...
 
 
 def _refuse(*declared: Any) -> None:
     raise ValueError("A narrative declares no document type.")
+
+
+def _refuse_subset(_name: str, _system: str | None, _public: str | None, subset: int) -> None:
+    if subset:
+        raise ValueError("A document declares no entities.")
 
 
 def _character(entity: re.Match[str]) -> str:
@@ -90,9 +117,9 @@ def _character(entity: re.Match[str]) -> str:
     return entity[0] if entity[1] in _XML_ENTITIES else html.unescape(entity[0])
 
 
-def _stripped(markup: str) -> list[str]:
-    """The parts of damaged markup."""
-    words = _Words()
+def _stripped(markup: str) -> Words:
+    """The words of damaged markup."""
+    words = Words()
     for piece in _PIECE.findall(markup):
         name = _NAME.match(piece) if piece[0] == "<" and piece[-1] == ">" else None
         if name is not None and piece[1] != "/":
@@ -101,7 +128,7 @@ def _stripped(markup: str) -> list[str]:
             words.end(name[1])
         if piece[0] != "<" or piece == "<":
             words.data(html.unescape(piece))
-    return words.parts
+    return words
 
 
 def narrative(resource: dict[str, Any], field: str, notes: Notes) -> str | None:

@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Final
+from typing import Final, Protocol, TypeVar
 
 import aiohttp
 from yarl import URL
@@ -69,8 +69,20 @@ class Answer:
     elapsed: float
 
 
+class _Head(Protocol):
+    """What tells whether a request is to be repeated."""
+
+    @property
+    def status(self) -> int: ...
+    @property
+    def headers(self) -> Mapping[str, str]: ...
+
+
+Got = TypeVar("Got", bound=_Head)
+
+
 @dataclass(frozen=True, slots=True)
-class _Asked:
+class Asked:
     """One request, whatever number of attempts it takes."""
 
     method: str
@@ -114,7 +126,7 @@ class Transport:
         self.guard = guard or Guard()
         self.limits = limits or Limits()
         self.sources = sources
-        self._now = now
+        self.now = now
         self._sleep = sleep
         self._jitter = jitter
         self._session: aiohttp.ClientSession | None = None
@@ -157,19 +169,39 @@ class Transport:
         Raises TryLater `upstream_unavailable`, `upstream_throttled` or `upstream_timeout`, OutcomeUnknown, CallOperator
         `upstream_error`.
         """
+        self.check(url, within)
+        may_repeat = method == "GET" if repeatable is None else repeatable
+        urgency = deadline.urgency() or ("interactive" if may_repeat else "write")
+        asked = Asked(method, url, {"Accept-Encoding": "gzip", **(headers or {})}, body, resource_type, within, urgency)
+        ends_at, callers_own = self.ends_at(asked, deadline_s)
+
+        async def attempt() -> Answer:
+            return await self._in_turn(asked, calls, ends_at, callers_own=callers_own, safe=may_repeat)
+
+        return await self.repeat(attempt, calls, ends_at, may_repeat=may_repeat, settled=settled)
+
+    def check(self, url: str, within: str) -> None:
+        """Nothing, if the address may be called; else CallOperator `upstream_error`."""
         allowed = self.limits.plaintext_beyond_loopback or self.guard.allows(hostname_of(url))
         check_address(url, within, plaintext=allowed)
         self.guard.check(url)
-        may_repeat = method == "GET" if repeatable is None else repeatable
-        urgency = deadline.urgency() or ("interactive" if may_repeat else "write")
-        asked = _Asked(method, url, {"Accept-Encoding": "gzip", **(headers or {})}, body, resource_type, within, urgency)
-        ends_at, callers_own = self._ends_at(asked, deadline_s)
+
+    async def repeat(
+        self,
+        once: Callable[[], Awaitable[Got]],
+        calls: list[Call],
+        ends_at: float,
+        *,
+        may_repeat: bool = True,
+        settled: Callable[[Got], bool] = lambda answer: False,
+    ) -> Got:
+        """What an attempt brings, `once` more where the trouble may have passed, as `request` says; errors have the `calls`."""
         attempt = 0
         while True:
             attempt += 1
             last = not may_repeat or attempt > self.limits.repeats
             try:
-                answer = await self._in_turn(asked, calls, ends_at, callers_own=callers_own, safe=may_repeat)
+                answer = await once()
             except TryLater as error:
                 wait_s = self._pause(attempt)
                 refused = error.retry_after is not None  # the throttle or the breaker has spoken: it was not sent
@@ -180,7 +212,7 @@ class Transport:
                 error.calls = tuple(calls)
                 raise
             else:
-                asked_s = retry_after_s(answer.headers, self._now())
+                asked_s = retry_after_s(answer.headers, self.now())
                 wait_s = self._pause(attempt) if asked_s is None else asked_s
                 waits_too_long = wait_s > self.limits.longest_wait_s or time.monotonic() + wait_s >= ends_at
                 again = may_pass(answer.status) or (answer.status == LOCKED and asked_s is not None)
@@ -188,12 +220,14 @@ class Transport:
                     return answer
             await self._sleep(wait_s)
 
-    def _ends_at(self, asked: _Asked, deadline_s: float | None) -> tuple[float, bool]:
+    def ends_at(self, asked: Asked, deadline_s: float | None, most_s: float | None = None) -> tuple[float, bool]:
         """When all attempts have to be over (monotonic), and whether that is the caller's bound and not the transport's own.
 
-        Tokens and documents are fetched for everybody, so the bound of the caller who happened to ask first does not hold for them.
+        `most_s` takes the place of the transport's own bound. Tokens and documents are fetched for everybody, so the bound of the
+        caller who happened to ask first does not hold for them.
         """
-        most_s = self.limits.batch_total_s if asked.urgency == "batch" else self.limits.total_s
+        own_s = self.limits.batch_total_s if asked.urgency == "batch" else self.limits.total_s
+        most_s = own_s if most_s is None else most_s
         left_s = deadline.remaining() if asked.endpoint == "fhir" else None
         if left_s is not None and left_s <= 0:
             raise TryLater("upstream_timeout", "The time that was left for this call is over; the source was not called.")
@@ -201,17 +235,17 @@ class Transport:
         bound_s = min([most_s, *bounds])
         return time.monotonic() + bound_s, bound_s < most_s
 
-    async def _in_turn(self, asked: _Asked, calls: list[Call], ends_at: float, *, callers_own: bool, safe: bool) -> Answer:
+    async def _in_turn(self, asked: Asked, calls: list[Call], ends_at: float, *, callers_own: bool, safe: bool) -> Answer:
         """One attempt when it is its turn; how it ends is told to the throttle and the breaker."""
         if self.sources is None:
             return await self._once(asked, calls, ends_at, safe=safe)
         turn = await self.sources.turn(asked.within, asked.endpoint, asked.urgency, ends_at)
         try:
             answer = await self._once(asked, calls, ends_at, safe=safe)
-            turn.answered(asked.kind, answer.status, retry_after_s(answer.headers, self._now()))
+            turn.answered(asked.kind, answer.status, retry_after_s(answer.headers, self.now()))
             return answer
         except TryLater as error:
-            _tell(turn, asked.kind, error, over=time.monotonic() >= ends_at, callers_own=callers_own)
+            tell(turn, asked.kind, error, over=time.monotonic() >= ends_at, callers_own=callers_own)
             raise
         finally:
             turn.end()
@@ -220,7 +254,7 @@ class Transport:
         """Full jitter: any time up to a bound that doubles with each attempt."""
         return self._jitter(0.0, min(self.limits.longest_wait_s, self.limits.backoff_s * 2 ** (attempt - 1)))
 
-    async def _once(self, asked: _Asked, calls: list[Call], ends_at: float, *, safe: bool) -> Answer:
+    async def _once(self, asked: Asked, calls: list[Call], ends_at: float, *, safe: bool) -> Answer:
         request_id = str(uuid.uuid4())
         started = time.monotonic()
         read_s = self.limits.batch_read_s if asked.urgency == "batch" else self.limits.read_s
@@ -228,7 +262,7 @@ class Transport:
         status: int | None = None
         upstream_request_id: str | None = None
         try:
-            async with self._pool().request(
+            async with self.pool().request(
                 asked.method,
                 URL(asked.url, encoded=True),
                 headers={**asked.headers, "X-Request-Id": request_id},
@@ -242,7 +276,7 @@ class Transport:
                 read = await self._read(response)
                 return Answer(status, kept, read, time.monotonic() - started)
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
-            raise _translate(error, safe=safe, status=status) from error
+            raise translated(error, safe=safe, status=status) from error
         finally:
             calls.append(made := Call(asked.method, asked.resource_type, status, request_id, upstream_request_id))
             note(made)  # also for a caller who hangs up, whom `calls` does not reach any more
@@ -256,7 +290,8 @@ class Transport:
                 raise CallOperator("upstream_error", f"The source answered with more than {self.limits.body_bytes} bytes.")
         return bytes(read)
 
-    def _pool(self) -> aiohttp.ClientSession:
+    def pool(self) -> aiohttp.ClientSession:
+        """The open connections."""
         if self._session is None or self._session.closed:
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(
@@ -298,14 +333,14 @@ def upstream_id(headers: Mapping[str, str]) -> str | None:
     return None
 
 
-def _tell(turn: Turn, kind: str, error: TryLater, *, over: bool, callers_own: bool) -> None:
+def tell(turn: Turn, kind: str, error: TryLater, *, over: bool, callers_own: bool) -> None:
     """Tell the throttle and the breaker; a call that was cut off by its own caller's hurry says nothing of the source."""
     timed_out = error.code == "upstream_timeout"
     if not (timed_out and over and callers_own):
         turn.failed(timed_out=timed_out, kind=kind)
 
 
-def _translate(error: Exception, *, safe: bool, status: int | None) -> GatewayError:
+def translated(error: Exception, *, safe: bool, status: int | None) -> GatewayError:
     """The gateway's error for one of the HTTP library's; only a failed connection proves that nothing has reached the source."""
     if isinstance(error, PrivateAddress) or isinstance(error.__cause__, PrivateAddress):
         return refused()

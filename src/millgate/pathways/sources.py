@@ -257,6 +257,10 @@ class Turn:
         self._entry.breaker.failed(self._sources._monotonic(), jitter=self._sources._jitter(0.8, 1.2))
         self._tell(kind, None)
 
+    def broke_off(self) -> None:
+        """The source had begun to answer, and did not come to the end."""
+        self._entry.breaker.failed(self._sources._monotonic(), jitter=self._sources._jitter(0.8, 1.2))
+
     def end(self) -> None:
         """Free the place."""
         if not self._told:

@@ -5,7 +5,8 @@ With `statements.py`, the only file here with sockets, tokens or a clock.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
@@ -20,6 +21,7 @@ from millgate.pathways.fhir.refusals import Purpose, is_bad_record, refusal
 from millgate.pathways.fhir.statements import Calls, Statements, Trust, anything
 from millgate.pathways.fhir.wire import read_outcome
 from millgate.pathways.http import Answer, Transport, retry_after_s
+from millgate.pathways.streams import Patience, Streamed, stream
 from millgate.pathways.tokens import AccessToken
 
 
@@ -105,6 +107,37 @@ class Server:
             if 200 <= answer.status < 300:
                 return answer
             raise self._refusal(request, answer, calls)
+
+    @asynccontextmanager
+    async def stream(
+        self,
+        connection: Connection,
+        request: Request,
+        calls: list[Call],
+        patience: Patience,
+        *,
+        taken: frozenset[int] = frozenset(),
+    ) -> AsyncIterator[Streamed]:
+        """The head of an answer that succeeded, or whose status is one of `taken`, with its body still to come; otherwise as `ask`."""
+        with Calls(calls):
+            endpoint = await self._token_endpoint(connection)
+            for attempt in (1, 2):
+                token = await self._tokens.token(connection, endpoint, calls)
+                async with stream(
+                    self._transport,
+                    request.url,
+                    within=connection.tenant.fhir_base,
+                    calls=calls,
+                    resource_type=request.resource_type,
+                    headers={"Accept": self._media_type, "Authorization": f"Bearer {token.value}", **request.headers},
+                    patience=patience,
+                ) as answer:
+                    if 200 <= answer.status < 300 or answer.status in taken:
+                        yield answer
+                        return
+                    if answer.status != 401 or attempt == 2:
+                        raise self._refusal(request, Answer(answer.status, answer.headers, await answer.body(), 0.0), calls)
+                self._tokens.invalidate(connection, token)
 
     async def ask_one(self, connection: Connection, resource_type: str, resource_id: str, calls: list[Call]) -> Answer:
         """The answer that holds one resource. FixRequest `not_found`, also for what can be no id."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime
 from typing import Any, Final
 from urllib.parse import quote, urlencode
@@ -11,6 +12,7 @@ from urllib.parse import quote, urlencode
 from millgate.access.connection import Connection
 from millgate.canonical.exchange import (
     AppointmentWrite,
+    Arriving,
     BookSlot,
     Call,
     ChangeStatus,
@@ -20,6 +22,7 @@ from millgate.canonical.exchange import (
     Query,
     Resource,
     Sent,
+    Wanted,
 )
 from millgate.canonical.json import encode
 from millgate.canonical.references import relative_references
@@ -41,6 +44,7 @@ from millgate.pathways.fhir.wire import (
 )
 from millgate.pathways.fhir_r4 import effect
 from millgate.pathways.fhir_r4.bad_records import Isolation, Rest, Unsteady, bad_record_warnings
+from millgate.pathways.fhir_r4.content import open_content
 from millgate.pathways.fhir_r4.decode import names_addresses
 from millgate.pathways.fhir_r4.encode.appointment import FHIR_JSON, encode_appointment
 from millgate.pathways.fhir_r4.encode.search import encode_search
@@ -195,6 +199,10 @@ class FhirR4:
             resource = read_resource(answer.body, resource_type, resource_id)
         resource = relative_references(resource, connection.tenant.fhir_base)
         return Found(resource, version_of(resource, answer.headers), calls, self._now())
+
+    def content(self, connection: Connection, wanted: Wanted, calls: list[Call]) -> AbstractAsyncContextManager[Arriving]:
+        """The bytes behind a document's link, on their way as long as the block goes on (`content.py`)."""
+        return open_content(self._server, connection, wanted, calls)
 
     async def send(self, connection: Connection, write: AppointmentWrite) -> Sent:
         """What the write made or changed. OutcomeUnknown if it may have taken effect without an answer that says so."""
