@@ -124,6 +124,25 @@ def test_limits_are_taken_from_the_caller() -> None:
         decode(b"[1,2]", max_bytes=3)
 
 
+def test_brackets_in_strings_and_side_by_side_are_no_depth() -> None:
+    for value in ({"a": "[{" * 100}, [[{"a": []}]] * 100, {str(each): {"a": [each]} for each in range(100)}):
+        assert decode(standard_json.dumps(value).encode(), max_depth=4) == value
+
+
+@given(JSON, st.integers(0, 6))
+def test_exactly_what_nests_deeper_than_the_limit_is_refused(value: object, limit: int) -> None:
+    def depth(part: object) -> int:
+        inner = part.values() if isinstance(part, dict) else part if isinstance(part, list) else None
+        return 0 if inner is None else 1 + max(map(depth, inner), default=0)
+
+    data = encode(value)
+    if depth(value) > limit:
+        with pytest.raises(FixMessage, match=f"deeper than {limit}"):
+            decode(data, max_depth=limit)
+    else:
+        assert decode(data, max_depth=limit) == value
+
+
 def test_something_that_is_no_json_is_not_encoded() -> None:
     with pytest.raises(TypeError):
         encode({"a": object()})

@@ -77,10 +77,9 @@ def decode(data: bytes, *, max_bytes: int = MAX_BYTES, max_depth: int = MAX_DEPT
         raise _invalid(f"it nests deeper than {max_depth} levels") from None
     except (ValueError, InvalidOperation):
         raise _invalid("it holds a number that is too long") from None
-    depth, keys = _shape(value, max_depth)
-    if depth > max_depth:
+    if _may_nest_deeper(data, max_depth) and _nests_deeper(value, max_depth):
         raise _invalid(f"it nests deeper than {max_depth} levels")
-    if _may_have_duplicates(data, keys) and _has_duplicates(data):
+    if _may_have_duplicates(data, value) and _has_duplicates(data):
         raise _invalid("one of its objects has the same key twice")
     return value
 
@@ -97,29 +96,52 @@ def _invalid(reason: str) -> FixMessage:
     return FixMessage("invalid_document", f"This is not a JSON document that can be taken: {reason}.")
 
 
-def _shape(value: Any, max_depth: int) -> tuple[int, int]:
-    """How deep the value nests (counting stops one past `max_depth`), and how many keys all of its objects have.
+def _may_nest_deeper(data: bytes, levels: int) -> bool:
+    """False only where the text has too few opening brackets to nest deeper."""
+    return data.count(b"{") + data.count(b"[") > levels
 
-    Level by level and without a Python loop over the containers, as every answer of a source passes here.
+
+def _nests_deeper(value: Any, levels: int) -> bool:
+    """Whether the value nests deeper than so many levels; it is followed no further than that."""
+    if value.__class__ is not dict and value.__class__ is not list:
+        return False
+    if levels == 0:
+        return True
+    for member in value.values() if value.__class__ is dict else value:
+        kind = member.__class__
+        if (kind is dict or kind is list) and _nests_deeper(member, levels - 1):
+            return True
+    return False
+
+
+def _may_have_duplicates(data: bytes, value: Any) -> bool:
+    """False only where no object can have had a key twice.
+
+    Most texts are, but for their blanks, what their value is written as: nothing of them was lost. The others are counted.
     """
-    depth = keys = 0
-    objects = [value] if value.__class__ is dict else []
-    arrays = [value] if value.__class__ is list else []
-    while (objects or arrays) and depth <= max_depth:
-        depth += 1
+    written = encode(value)
+    if written == data or written == msgspec.json.format(data, indent=-1):
+        return False
+    return _count_leaves_doubt(data, _keys(value))
+
+
+def _keys(value: Any) -> int:
+    """How many keys all objects of the value have."""
+    keys = 0
+    level = [value]
+    while level:
+        objects = [member for member in level if member.__class__ is dict]
         keys += sum(map(len, objects))
-        members = chain(chain.from_iterable(map(dict.values, objects)), chain.from_iterable(arrays))
-        below = [member for member in members if member.__class__ is not str]
-        objects = [member for member in below if member.__class__ is dict]
-        arrays = [member for member in below if member.__class__ is list]
-    return depth, keys
+        arrays = [member for member in level if member.__class__ is list]
+        level = [*chain.from_iterable(map(dict.values, objects)), *chain.from_iterable(arrays)]
+    return keys
 
 
-def _may_have_duplicates(data: bytes, keys: int) -> bool:
-    """False only where no object can have a key twice, by counting.
+def _count_leaves_doubt(data: bytes, keys: int) -> bool:
+    """Whether the text may have more keys than are left after decoding.
 
     Without blanks every key of the text ends in `":`, and strings can only add to that number: where it equals the number
-    of keys that are left after decoding, none was lost.
+    of keys that are left, none was lost.
     """
     return data.translate(None, _BLANKS).count(b'":') != keys
 
