@@ -178,7 +178,7 @@ TYPES: dict[str, str] = {
         "additionalInstruction:CodeableConcept* asNeededBoolean:boolean asNeededCodeableConcept:CodeableConcept "
         "doseAndRate:Dosage.doseAndRate* maxDosePerAdministration:Quantity maxDosePerLifetime:Quantity "
         "maxDosePerPeriod:Ratio method:CodeableConcept patientInstruction:string route:CodeableConcept sequence:integer "
-        "site:CodeableConcept timing:Timing"
+        "site:CodeableConcept text:string timing:Timing"
     ),
     "Dosage.doseAndRate": (
         "doseQuantity:Quantity doseRange:Range rateQuantity:Quantity rateRange:Range rateRatio:Ratio type:CodeableConcept"

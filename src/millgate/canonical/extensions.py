@@ -75,6 +75,9 @@ BASED_ON = "http://hl7.org/fhir/StructureDefinition/event-basedOn"
 # Millgate's own, on `_status`: the source's finer status code where FHIR's value set is coarser (`valueCode`).
 SOURCE_STATUS = "https://github.com/millgate/millgate/extensions/source-status"
 
+# The modifier extensions that the objects read.
+KNOWN_MODIFIERS = frozenset({CONDITION_RESULT, CONDITION_LIFECYCLE_STATUS})
+
 
 def extensions_of(element: Any, url: str) -> list[dict[str, Any]]:
     """The element's extensions of this URL, in source order."""

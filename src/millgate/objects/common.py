@@ -31,6 +31,8 @@ def opened(resource: Any, resource_type: str, context: Context) -> Notes:
 def common_fields(notes: Notes) -> dict[str, Any]:
     """The fields that all objects have, once everything else is read. `absent` is in the order of its paths."""
     resource, context = notes.resource, notes.context
+    if "modifierExtension" in resource:
+        notes.modified(resource, notes.resource["resourceType"])
     meta = member(resource, "meta", "source", notes) or {}
     resource_type = resource["resourceType"]
     source = Source(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from millgate.canonical.absent import concept_reason, extension_reason
+from millgate.canonical.extensions import KNOWN_MODIFIERS
 from millgate.canonical.references import contained_resource
 from millgate.objects.declaration import Context
 from millgate.objects.shared import Warning
@@ -24,6 +25,7 @@ WARNING_CODES = {
     "number_as_text": "A number came as text; it is shown as a number.",
     "unexpected_kind": "The resource does not say that it is of the kind that the object is about; it is shown as if it were.",
     "too_deep": "Elements lie deeper within each other than the gateway follows; the detail says from where on they are not shown.",
+    "unknown_modifier": "An extension that changes what its element means, and that the gateway does not know; look at `fhir`.",
     "unknown_absent_reason": "A value is missing for a reason that is none of FHIR's codes.",
 }
 
@@ -50,6 +52,16 @@ class Notes:
     def invalid(self, field: str, expected: str) -> None:
         """Note a value of the right type that its grammar does not allow: it stays out of the field."""
         self.warn("invalid_value", field, f"Expected {expected}; what came instead is not shown.")
+
+    def modified(self, element: dict[str, Any], field: str) -> None:
+        """Note modifier extensions that the gateway does not know: what they stand in may mean something else than it seems to.
+
+        Source: FHIR R4 §2.4.0.1 (Modifier Extensions): whoever does not understand one must say so, or leave the element alone.
+        """
+        listed = element.get("modifierExtension")
+        for extension in listed if listed.__class__ is list else [listed]:
+            if extension.__class__ is not dict or extension.get("url") not in KNOWN_MODIFIERS:
+                self.warn("unknown_modifier", field, "An extension that the gateway does not know changes what this means.")
 
     def reason(self, field: str, reason: str | None) -> None:
         """Note why a field is missing; the first reason for a field stays."""

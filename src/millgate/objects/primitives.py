@@ -143,6 +143,8 @@ def members(source: dict[str, Any], key: str, field: str, notes: Notes) -> list[
         if value.__class__ is not dict:
             notes.unexpected(field, "a list of objects")
             return [value for value in values if value.__class__ is dict]
+        if "modifierExtension" in value:
+            notes.modified(value, field)
     return values
 
 
@@ -154,6 +156,8 @@ def member(source: dict[str, Any], key: str, field: str, notes: Notes) -> dict[s
     if value.__class__ is not dict:
         notes.unexpected(field, "an object")
         return None
+    if "modifierExtension" in value:
+        notes.modified(value, field)
     return value
 
 
