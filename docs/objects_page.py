@@ -80,7 +80,8 @@ def _object(declaration: Declaration) -> Iterator[str]:
     if not declaration.filters:
         yield "It cannot be searched by anything but `ids`, where the pathway has it at all.\n"
         return
-    yield f"Search parameters (an answer may be {declaration.cache_seconds} s old unless asked otherwise):\n"
+    fresh = f"[{declaration.shelf_life.seconds} s](freshness.md)"
+    yield f"Search parameters (an answer may be {fresh} old unless asked otherwise):\n"
     yield _table(("parameter", "meaning"), [(f"`{each.name}`", each.description) for each in declaration.filters])
 
 

@@ -22,6 +22,7 @@ from millgate.flow.launches import Launches
 from millgate.flow.published import PublishedKeys
 from millgate.flow.read import Reader
 from millgate.flow.record import Recorder
+from millgate.flow.refreshing import CUT_OFF, Refreshed
 from millgate.flow.rejections import Rejections
 from millgate.flow.service_types import BookableTypes
 from millgate.flow.shelf import Shelf
@@ -110,6 +111,7 @@ class App:
             closing.push_async_callback(parts.floods.close)
             app = parts.app
             closing.push_async_callback(app.writer.close)
+            closing.push_async_callback(app.reader.close)
             closing.push_async_callback(app.leave)
             yield app
 
@@ -117,6 +119,10 @@ class App:
         """Wait for those who are at a door: their work is done, and has to be audited."""
         while self.at_the_door:
             await asyncio.gather(*self.at_the_door, return_exceptions=True)
+
+    async def listen(self) -> None:
+        """Hear from now on what other gateways of the database write; back once that is so."""
+        await self.store.notices.listen(self.reader.forget, self.reader.forget_everything)
 
     async def operate(
         self, action: str, object_name: str, work: Callable[[], Awaitable[Result]], *, tenant: str | None = None
@@ -149,7 +155,14 @@ def _told_of(error: BaseException) -> tuple[int, str]:
         return error.meaning.status, error.code
     if isinstance(error, Exception):
         return CODES["internal_error"].status, "internal_error"
-    return 499, "caller_gone"  # the command was interrupted
+    return 499, CUT_OFF  # the command was interrupted
+
+
+def _status_of(code: str | None) -> int:
+    """The status that an answer of that outcome would have."""
+    if code is None:
+        return 200
+    return 499 if code == CUT_OFF else CODES[code].status
 
 
 class _Parts:
@@ -301,6 +314,31 @@ class _Parts:
             cursors=Cursors(vault.subkey("cursor/encrypt") + vault.subkey("cursor/authenticate")),
             shelf=Shelf(self.settings.cache_bytes),
             now=self.now,
+            tell=self.store.notices.tell,
+            audited=self.refreshed,
+        )
+
+    async def refreshed(self, done: Refreshed) -> None:
+        """Audit that the source was asked anew in a session's name, behind an answer from the cache."""
+        session = done.session
+        await self.store.audit.append(
+            Entry(
+                at=self.now(),
+                request_id=uuid.uuid4().hex,
+                client_id=session.client_id,
+                session_id=session.id,
+                tenant=session.tenant,
+                persona=session.persona,
+                user=session.user,
+                action="refresh",
+                object=done.object,
+                target_ids=tuple(done.ids),
+                patients=tuple(done.patients),
+                status=_status_of(done.code),
+                code=done.code,
+                calls=tuple(done.calls),
+                freshness=None if done.code else "live",
+            )
         )
 
     @cached_property

@@ -17,6 +17,7 @@ from millgate.flow.authenticate import Authenticator
 from millgate.flow.cursor import Cursors
 from millgate.flow.read import ListRequest, Reader
 from millgate.flow.record import Recorder
+from millgate.flow.refreshing import Refreshed
 from millgate.flow.service_types import BookableTypes
 from millgate.flow.shelf import Shelf
 from millgate.flow.write import Writer
@@ -68,6 +69,7 @@ class Ward:
     fails: Failure = lambda write, after: None
     pages: dict[str | None, Page] = field(default_factory=dict)  # by their link, for a source with more pages than one
     searches: int = 0
+    now: datetime = NOW  # when it answers
     unseen: int = 0  # how many looks for an effect come too early
     asked: asyncio.Event = field(default_factory=asyncio.Event)
     going: asyncio.Event = field(default_factory=asyncio.Event)
@@ -92,7 +94,7 @@ class Ward:
         await self.going.wait()
         if self.pages:
             return self.pages[None]
-        return Page(found, included, None, "", [], NOW)
+        return Page(found, included, None, "", [], self.now)
 
     async def follow(self, connection: Connection, resource_type: str, link: str) -> Page:
         return self.pages[link]
@@ -102,7 +104,7 @@ class Ward:
         if resource_id not in held:
             raise FixRequest("not_found", "There is none.")
         resource = dict(held[resource_id])
-        return Found(resource, resource.get("meta", {}).get("versionId"), [], NOW)
+        return Found(resource, resource.get("meta", {}).get("versionId"), [], self.now)
 
     async def send(self, connection: Connection, write: AppointmentWrite) -> Sent:
         call = Call("PATCH" if isinstance(write, ChangeStatus) else "POST", "Appointment", None, "r", None)
@@ -221,6 +223,9 @@ class Journeys:
 
     def __init__(self, ward: Ward) -> None:
         self.ward, self.keys, parties = ward, Keys(), Parties()
+        self.told: list[tuple[str, Sequence[str]]] = []
+        self.refreshed: list[Refreshed] = []
+        self.at = NOW  # the reader's clock
         self.authenticator = authenticator = Authenticator(
             clients=parties,
             sessions=parties,
@@ -238,7 +243,9 @@ class Journeys:
             bookable=bookable,
             cursors=Cursors(bytes(range(64))),
             shelf=Shelf(1_000_000),
-            now=lambda: NOW,
+            now=lambda: self.at,
+            tell=self._tell,
+            audited=self._audited,
         )
         self.writer = Writer(
             authenticator=authenticator,
@@ -249,6 +256,12 @@ class Journeys:
             keys=self.keys,
             now=lambda: NOW,
         )
+
+    async def _tell(self, tenant: str, objects: Sequence[str]) -> None:
+        self.told.append((tenant, objects))
+
+    async def _audited(self, done: Refreshed) -> None:
+        self.refreshed.append(done)
 
     async def page(self, name: str, max_age: float | None = None, **filters: tuple[str, ...]) -> Any:
         """One list, with the ids that it shows; slots of a day, since they are searched by a period."""

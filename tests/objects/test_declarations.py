@@ -106,10 +106,14 @@ def test_filters_are_those_of_the_contract() -> None:
         assert ("from" in names[declaration.name]) == bool(declaration.time_elements)
 
 
-def test_slots_and_appointments_go_stale_first() -> None:
-    seconds = {name: declaration.cache_seconds for name, declaration in OBJECTS.items()}
-    assert {name for name, age in seconds.items() if age == 15} == {"slot", "appointment"}
-    assert set(seconds.values()) == {15, 60}
+def test_what_is_booked_goes_stale_first_and_what_is_looked_up_last() -> None:
+    lives = {name: declaration.shelf_life for name, declaration in OBJECTS.items()}
+    longest_first = sorted({life.seconds for life in lives.values()}, reverse=True)
+    assert longest_first == [3600, 300, 60, 15]
+    assert {name for name, life in lives.items() if life.seconds == 15} == {"slot", "appointment"}
+    for name, declaration in OBJECTS.items():
+        assert lives[name].seconds <= 60 or not declaration.patient_scoped, "what is said of a patient"
+        assert lives[name].longest == 2 * lives[name].seconds
 
 
 def test_patients_are_marked() -> None:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+import structlog
+
 from millgate.access.parties import Session
 from millgate.access.rules import allow_patient, held_patient, require
 from millgate.canonical.exchange import Call
-from millgate.errors import FixRequest, TryLater
+from millgate.errors import FixRequest, GatewayError, TryLater
 from millgate.flow.authenticate import Authenticator
 from millgate.flow.confinement import check_rights, check_searchable, confined, realm
 from millgate.flow.cursor import LONGEST_KEPT, Cursors, Holder, Place, same_filters
@@ -20,6 +22,7 @@ from millgate.flow.fetch import Fetched, Fetcher
 from millgate.flow.pathway import Pathway
 from millgate.flow.read_request import Answer, Form, GetRequest, ListRequest, Origin
 from millgate.flow.record import Recorder
+from millgate.flow.refreshing import Refreshed, Refreshing
 from millgate.flow.rendering import MOST_BODIES, instant, list_body, one_body
 from millgate.flow.service_types import BookableTypes
 from millgate.flow.sharing import Key, Sharing
@@ -37,6 +40,8 @@ __all__ = [
     "names_current",
     "object_etag",
 ]
+
+log = structlog.get_logger(__name__)
 
 DEFAULT_LIMIT = 50
 STALE = {
@@ -58,15 +63,21 @@ class Reader:
         cursors: Cursors,
         shelf: Shelf,
         now: Callable[[], datetime],
+        tell: Callable[[str, Sequence[str]], Awaitable[None]],
+        audited: Callable[[Refreshed], Awaitable[None]],
     ) -> None:
+        """`tell` has the other gateways `forget`; `audited` commits the row of what was asked anew behind an answer."""
         self._authenticator = authenticator
         self._fetcher = Fetcher(authenticator, pathway, recorder, bookable)
         self._cursors = cursors
         self._shelf = shelf
         self._now = now
+        self._tell = tell
+        self._refreshing = Refreshing(audited)
         self._sharing: Sharing[Fetched] = Sharing()
         # How often each (tenant, object) was written: what was asked before a write is not kept after it.
         self._writes: Counter[tuple[str, str]] = Counter()
+        self._cleared = 0  # how often everything was
 
     async def page(self, session: Session, request: ListRequest) -> Answer:
         """One page of a list. Raises GatewayError as the contract's error table says."""
@@ -79,7 +90,9 @@ class Reader:
         held = held_patient(session, check_rights(session, declaration, place.filters))
         filters = tuple(sorted(place.filters.items()))
         key = (*realm(session, tenant, declaration), request.form, place.link, place.seen, place.limit, filters)
-        page, calls, origin = await self._held_or_fetched(key, request, lambda: self._fetcher.page(session, request, place, held))
+        page, calls, origin = await self._held_or_fetched(
+            session, key, request, place.filters.get("patient_id", ()), lambda: self._fetcher.page(session, request, place, held)
+        )
         body = list_body(page, request, place, holder, self._cursors)
         answer = _answer(page, body, origin, calls)
         # Who asks about a patient has looked at the patient, also where nothing was found.
@@ -95,14 +108,44 @@ class Reader:
             allow_patient(session, request.id, context)
         tenant = await self._authenticator.tenant_of(session)
         key = (*realm(session, tenant, declaration), request.form, "one", request.id)
-        page, calls, origin = await self._held_or_fetched(key, request, lambda: self._fetcher.one(session, request, held))
+        page, calls, origin = await self._held_or_fetched(
+            session, key, request, (), lambda: self._fetcher.one(session, request, held)
+        )
         return _answer(page, one_body(page, request.form), origin, calls)
 
+    async def written(self, tenant: str, objects: Sequence[str]) -> None:
+        """Facts about these objects were written at a source, or a feed brought them: nobody is shown what was true before.
+
+        Whoever changes something calls this, when it has happened and before it is answered: here it holds at once, at the other
+        gateways of the database as soon as they hear. If they cannot be told, answers there are as old as they may be at the most.
+        """
+        self.forget(tenant, objects)
+        try:
+            await self._tell(tenant, objects)
+        except GatewayError as error:
+            log.warning("other gateways were not told of a write", tenant=tenant, code=error.code)
+
     def forget(self, tenant: str, objects: Sequence[str]) -> None:
-        """Something was written: answers about these objects are asked of the source again, those under way too."""
+        """Answers about these objects are asked of the source again, those under way too; in this process."""
         self._shelf.forget(tenant, objects)
         self._writes.update((tenant, name) for name in objects)
         self._sharing.forget(tenant, objects)
+
+    def forget_everything(self) -> None:
+        """What others wrote may not have been heard of."""
+        self._shelf.clear()
+        self._cleared += 1
+        self._sharing.forget_everything()
+
+    def end(self, session: Session) -> None:
+        """The session is over: nothing is asked in its name any more, and what a person alone was shown is let go of."""
+        self._refreshing.end(session.id)
+        if session.persona != "system":
+            self._shelf.forget_person(session.id)
+
+    async def close(self) -> None:
+        """Cut off what is asked anew in the background."""
+        await self._refreshing.close()
 
     def _place(self, request: ListRequest, holder: Holder) -> Place:
         if request.cursor is None:
@@ -116,15 +159,27 @@ class Reader:
         return place
 
     async def _held_or_fetched(
-        self, key: Key, request: ListRequest | GetRequest, fetch: Callable[[], Coroutine[Any, Any, Fetched]]
+        self,
+        session: Session,
+        key: Key,
+        request: ListRequest | GetRequest,
+        asked_for: Sequence[str],
+        fetch: Callable[[], Coroutine[Any, Any, Fetched]],
     ) -> tuple[Shelved, Sequence[Call], Origin]:
-        """The page from the shelf if it is fresh enough; else from the source, by one call however many ask at once."""
-        max_age = request.declaration.cache_seconds if request.max_age is None else request.max_age
-        held = self._shelf.take(key, max_age, self._now()) if max_age > 0 else None
+        """The page from the shelf if it is fresh enough; else from the source, by one call however many ask at once.
+
+        Who does not say how old it may be gets one a little older than the default, too, and the source is asked anew behind it.
+        """
+        life = request.declaration.shelf_life
+        max_age = life.longest if request.max_age is None else request.max_age
+        now = self._now()
+        held = self._shelf.take(key, max_age, now) if max_age > 0 else None
         if held is not None:
+            if request.max_age is None and not held.renewed and (now - held.as_of).total_seconds() > life.seconds:
+                keep = self._keeping(key)
+                held.renewed = self._refreshing.begin(session, request.declaration.name, asked_for, fetch, keep)
             return held, (), "cache"
-        written = (str(key[0]), str(key[1]))
-        writes = self._writes[written]
+        keep = self._keeping(key)
         try:
             if max_age <= 0:  # the caller wants the source's word now, not that of a call already under way
                 page, calls = await fetch()
@@ -132,9 +187,19 @@ class Reader:
                 page, calls = await self._sharing.of(key, fetch)
         except TryLater as error:
             return self._stale(key, request, error), [call for call in error.calls if isinstance(call, Call)], "cache"
-        if self._writes[written] == writes:
-            self._shelf.put(key, page)
+        keep(page)
         return page, calls, "live"
+
+    def _keeping(self, key: Key) -> Callable[[Shelved], None]:
+        """How to put on the shelf what is asked of the source from now on: not if something is written meanwhile."""
+        written = (str(key[0]), str(key[1]))
+        before = (self._writes[written], self._cleared)
+
+        def keep(page: Shelved) -> None:
+            if (self._writes[written], self._cleared) == before:
+                self._shelf.put(key, page)
+
+        return keep
 
     def _stale(self, key: Key, request: ListRequest | GetRequest, error: TryLater) -> Shelved:
         """What is on the shelf, however old, told to be so, while the source cannot be reached; the error if there is nothing.

@@ -51,6 +51,10 @@ class Sharing(Generic[Result]):
         for key in [key for key in self._under_way if key[0] == tenant and key[1] in objects]:
             del self._under_way[key]
 
+    def forget_everything(self) -> None:
+        """Let nobody join any of the calls under way any more."""
+        self._under_way.clear()
+
     def _end(self, key: Key, shared: _Shared[Result]) -> None:
         """Let nobody join this call any more; a later one of the same key stays."""
         if self._under_way.get(key) is shared:

@@ -37,6 +37,7 @@ class Shelved:
     time_zone: str | None = None  # the tenant's, by which the items were made
     beside: tuple[bytes, ...] = ()  # the fingerprint of the resources that the items' fields look at too, if there were any
     bodies: dict[Hashable, Body] = field(default_factory=dict)
+    renewed: bool = False  # whether the source has been asked anew behind it: once is enough, whatever came of it
 
     @property
     def size(self) -> int:
@@ -76,6 +77,16 @@ class Shelf:
         names = set(objects)
         for key in [key for key in self._pages if key[0] == tenant and key[1] in names]:
             self._drop(key)
+
+    def forget_person(self, session_id: str) -> None:
+        """Let go of what a person's session was shown, which is kept for that session alone."""
+        for key in [key for key in self._pages if session_id in key]:
+            self._drop(key)
+
+    def clear(self) -> None:
+        """Let go of everything."""
+        self._pages.clear()
+        self._held = 0
 
     def _drop(self, key: tuple[Hashable, ...]) -> None:
         kept = self._pages.pop(key, None)

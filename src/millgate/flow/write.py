@@ -202,7 +202,7 @@ class Writer:
             error.calls = (*calls, *error.calls)
             raise
         finally:
-            self._reader.forget(session.tenant, TOUCHED)
+            await self._reader.written(session.tenant, TOUCHED)
 
     async def _booking(self, session: Session, request: AppointmentRequest) -> AppointmentWrite:
         patient_id = checked(request.patient_id)

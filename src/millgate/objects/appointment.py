@@ -25,6 +25,7 @@ from millgate.objects.elements import extension_flag, first, listed, own_words, 
 from millgate.objects.notes import Notes
 from millgate.objects.primitives import members, moment, text, whole
 from millgate.objects.shared import Code, Object, Period, Reference, Shared
+from millgate.objects.shelf_life import BOOKINGS
 
 
 class Participant(Reference, frozen=True, kw_only=True):
@@ -179,7 +180,7 @@ DECLARATION = Declaration(
     normalize=normalize,
     filters=(PATIENT_ID, FROM, TO, STATUS, PRACTITIONER_ID, LOCATION_ID, SERVICE_TYPE, UPDATED_SINCE),
     patient_scoped=True,
-    cache_seconds=15,
+    shelf_life=BOOKINGS,
     columns=("id", "start", "minutes", "status", "service_types", "practitioners", "locations"),
     time_elements=("start", "requestedPeriod"),
 )

@@ -9,6 +9,7 @@ from typing import Any, Literal
 import msgspec
 
 from millgate.canonical.exchange import Resource
+from millgate.objects.shelf_life import CHARTS, ShelfLife
 
 FilterKind = Literal["id", "token", "text", "code", "date", "moment", "instant"]
 
@@ -52,8 +53,8 @@ class Context:
 class Declaration:
     """One object: its names, its canonical resource, its struct and mapper, and how it is searched and shown.
 
-    `time_elements` are the canonical elements that `from` and `to` look at, first hit wins; `cache_seconds` is how old an
-    answer may be by default; `columns` are the fields that a table shows. `companion` names an element that refers to another
+    `time_elements` are the canonical elements that `from` and `to` look at, first hit wins; `shelf_life` is how old an answer
+    may be by default; `columns` are the fields that a table shows. `companion` names an element that refers to another
     resource which the fields look at too, and that resource's type.
     """
 
@@ -65,7 +66,7 @@ class Declaration:
     filters: tuple[Filter, ...]
     patient_scoped: bool
     columns: tuple[str, ...]
-    cache_seconds: int = 60
+    shelf_life: ShelfLife = CHARTS
     time_elements: tuple[str, ...] = ()
     companion: tuple[str, str] | None = None
 

@@ -25,6 +25,7 @@ from millgate.objects.shared import (
     Reference,
     Shared,
 )
+from millgate.objects.shelf_life import DIRECTORIES
 
 
 class PlanContact(Shared, frozen=True, kw_only=True):
@@ -246,5 +247,6 @@ DECLARATION = Declaration(
     normalize=normalize,
     filters=(UPDATED_SINCE,),
     patient_scoped=False,
+    shelf_life=DIRECTORIES,
     columns=("id", "name", "types", "owned_by", "status"),
 )

@@ -13,6 +13,7 @@ from millgate.objects.elements import Telecoms, address, identifier, listed, ref
 from millgate.objects.notes import Notes
 from millgate.objects.primitives import decimal, text, texts
 from millgate.objects.shared import Address, Code, ContactPoint, Identifier, Object, OtherTelecom, Reference, Shared
+from millgate.objects.shelf_life import DIRECTORIES
 
 
 class Position(Shared, frozen=True, kw_only=True):
@@ -90,5 +91,6 @@ DECLARATION = Declaration(
     normalize=normalize,
     filters=(IDENTIFIER, NAME, POSTAL_CODE, UPDATED_SINCE),
     patient_scoped=False,
+    shelf_life=DIRECTORIES,
     columns=("id", "name", "physical_type", "status", "managing_organization"),
 )

@@ -23,6 +23,7 @@ from millgate.objects.shared import (
     Reference,
     Shared,
 )
+from millgate.objects.shelf_life import DIRECTORIES
 
 
 class OrganizationContact(Shared, frozen=True, kw_only=True):
@@ -98,5 +99,6 @@ DECLARATION = Declaration(
     normalize=normalize,
     filters=(IDENTIFIER, NAME, UPDATED_SINCE),
     patient_scoped=False,
+    shelf_life=DIRECTORIES,
     columns=("id", "name", "types", "npi", "active"),
 )

@@ -25,6 +25,7 @@ from millgate.objects.shared import (
     Reference,
     Shared,
 )
+from millgate.objects.shelf_life import DIRECTORIES
 
 
 class Qualification(Shared, frozen=True, kw_only=True):
@@ -113,5 +114,6 @@ DECLARATION = Declaration(
     normalize=normalize,
     filters=(IDENTIFIER, NAME, FAMILY, GIVEN, UPDATED_SINCE),
     patient_scoped=False,
+    shelf_life=DIRECTORIES,
     columns=("id", "name", "npi", "active"),
 )

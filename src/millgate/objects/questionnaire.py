@@ -14,6 +14,7 @@ from millgate.objects.elements import extension_flag, identifier, listed, period
 from millgate.objects.notes import Notes
 from millgate.objects.primitives import date, flag, moment, text, texts, whole
 from millgate.objects.shared import AnswerValue, Code, Identifier, Object, Period, Shared
+from millgate.objects.shelf_life import FORMS
 
 
 class EnableWhen(Shared, frozen=True, kw_only=True):
@@ -175,5 +176,6 @@ DECLARATION = Declaration(
     normalize=normalize,
     filters=(UPDATED_SINCE,),
     patient_scoped=False,
+    shelf_life=FORMS,
     columns=("id", "title", "name", "status", "date"),
 )

@@ -12,6 +12,7 @@ from millgate.objects.declaration import LOCATION_ID, PRACTITIONER_ID, SERVICE_T
 from millgate.objects.elements import listed, period, reference, single
 from millgate.objects.primitives import flag, text
 from millgate.objects.shared import Code, Object, Period, Reference
+from millgate.objects.shelf_life import TIMETABLES
 
 
 class Schedule(Object, frozen=True, kw_only=True):
@@ -48,5 +49,6 @@ DECLARATION = Declaration(
     normalize=normalize,
     filters=(PRACTITIONER_ID, LOCATION_ID, SERVICE_TYPE, UPDATED_SINCE),
     patient_scoped=False,
+    shelf_life=TIMETABLES,
     columns=("id", "active", "service_types", "actors"),
 )

@@ -26,6 +26,7 @@ from millgate.objects.elements import listed, reference, reference_id_of, single
 from millgate.objects.notes import Notes
 from millgate.objects.primitives import moment, text
 from millgate.objects.shared import Code, Object, Reference
+from millgate.objects.shelf_life import BOOKINGS
 
 
 class Slot(Object, frozen=True, kw_only=True):
@@ -109,7 +110,7 @@ DECLARATION = Declaration(
     normalize=normalize,
     filters=(FROM, TO, STATUS, PRACTITIONER_ID, LOCATION_ID, SERVICE_TYPE, UPDATED_SINCE),
     patient_scoped=False,
-    cache_seconds=15,
+    shelf_life=BOOKINGS,
     columns=("id", "start", "minutes", "status", "service_types", "practitioner", "location"),
     time_elements=("start",),
     companion=("schedule", "Schedule"),

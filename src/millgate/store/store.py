@@ -19,6 +19,7 @@ from millgate.store.events import Events
 from millgate.store.idempotency import Idempotency
 from millgate.store.jobs import Retention, new_app
 from millgate.store.master_key import MasterKey
+from millgate.store.notices import Notices
 from millgate.store.origins import Origins
 from millgate.store.records import Records
 from millgate.store.sessions import Sessions
@@ -55,6 +56,7 @@ class Store:
         self.tenants = Tenants(database, vault, self.records, now)
         self.origins = Origins(database, vault)
         self.events = Events(database, now)
+        self.notices = Notices(database)
         self.budgets = Budgets(database, now)
         self.snapshots = Snapshots(database, self.events, now)
         self.clients = Clients(database, now)
@@ -123,6 +125,7 @@ class Store:
         if self._watch:
             self._watch.cancel()
             await asyncio.gather(self._watch, return_exceptions=True)
+        await self.notices.close()
         await self.idempotency.close()
         await self.audit.close()
         await self.jobs.close_async()

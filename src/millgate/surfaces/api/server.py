@@ -96,7 +96,8 @@ class Server:
         return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
     async def start(self) -> None:
-        """Accept connections from now on."""
+        """Hear the other gateways, and accept connections, from now on."""
+        await self._app.listen()
         self._task = asyncio.create_task(self._server.serve(sockets=[self._socket]), name="http server")
         while not self._server.started:
             if self._task.done():

@@ -147,6 +147,7 @@ def routes(door: Door) -> list[HTTPRouteHandler]:
         async def work(asked: Asked, seen: Seen) -> Reply:
             session = await door.session(asked, seen)
             await door.app.authenticator.end(asked.bearer, session)
+            door.app.reader.end(session)
             if session.persona != "system":
                 seen.calls = await door.app.sign_out.end(session)
             return Reply(b"", 204, headers=[NO_STORE])
