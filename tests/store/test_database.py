@@ -105,5 +105,5 @@ async def test_transaction_is_rolled_back_on_an_error(fresh_database_url: str) -
 
 def test_migrations_are_part_of_the_package() -> None:
     statements = {path.stem for path in Path(FOLDER, "sql").iterdir()}
-    assert {"0001_store", "0002_procrastinate", "0003_connection", "0004_sign_in", "0005_budget"} <= statements
+    assert {"0001_store", "0002_procrastinate", "0003_connection", "0004_sign_in", "0005_budget", "0006_pathways"} <= statements
     assert statements == {path.stem for path in Path(FOLDER, "versions").glob("0*.py")}

@@ -111,3 +111,28 @@ async def test_a_removed_registration_takes_its_older_credentials_along(store: S
     assert await store.tenants.unregister(tenant, "system")
     assert await store.tenants.registration(tenant, "system") is None
     assert await secrets_kept(store) == 1
+
+
+async def test_dstu2_has_a_registration_and_a_place_in_the_order_beside_r4(store: Store, clock: Clock, tenant: str) -> None:
+    other = replace(SECRET, pathway="fhir-dstu2", client_id="app-3", credential=b"old", fhir_base="https://fhir.example/dstu2/t")
+    await store.tenants.register(other)
+    assert await store.tenants.registration(tenant, "system", "fhir-dstu2") == other
+    assert await store.tenants.registration(tenant, "system") == SECRET
+    assert sorted(await store.tenants.pathways(tenant, "system")) == ["fhir-dstu2", "fhir-r4"]
+    assert await store.tenants.pathways(tenant, "provider") == ["fhir-r4"]
+    assert await store.tenants.personas(tenant, "fhir-dstu2") == ["system"]
+    assert await store.tenants.rotate(replace(other, credential=b"new"), good_until=clock() + timedelta(hours=1))
+    found = await store.tenants.registration(tenant, "system", "fhir-dstu2")
+    assert found is not None
+    assert (found.credential, [one.credential for one in found.previous]) == (b"new", [b"old"])
+    kept = await store.tenants.registration(tenant, "system")
+    assert kept is not None
+    assert kept.previous == ()
+    await store.tenants.set_order(tenant, "goal", ["fhir-dstu2", "fhir-r4"])
+    assert await store.tenants.orders(tenant) == {"goal": ("fhir-dstu2", "fhir-r4")}
+    await store.tenants.set_order(tenant, "goal", [])
+    assert await store.tenants.orders(tenant) == {}
+    before = await secrets_kept(store)
+    assert await store.tenants.unregister(tenant, "system", "fhir-dstu2")
+    assert await secrets_kept(store) == before - 2
+    assert await store.tenants.registration(tenant, "system") == SECRET

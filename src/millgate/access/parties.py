@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal
+from typing import Final, Literal
 
 Persona = Literal["system", "provider", "patient"]
+PathwayName = Literal["fhir-r4", "fhir-dstu2"]
+FHIR_R4: Final = "fhir-r4"
 ScopeForm = Literal["v1", "v2"]
 AuthMethod = Literal["client_secret_basic", "private_key_jwt"]
 
@@ -28,7 +30,7 @@ class Tenant:
 
 @dataclass(frozen=True, slots=True)
 class Registration:
-    """The gateway's own registration at one tenant for one persona; the credential never shows in a repr.
+    """The gateway's own registration at one tenant for one persona, by one pathway; the credential never shows in a repr.
 
     `previous` holds the credentials that this one replaced and that may still be good, newest first; they are no part of its identity.
     """
@@ -43,9 +45,10 @@ class Registration:
     algorithm: str | None = None  # RS384 or ES384 with a private key
     redirect_uri: str | None = None  # as registered, for a persona whose users sign in
     public_key: str | None = None  # the public half of a private key: a JWK as JSON text
-    fhir_base: str | None = None  # where this persona's calls go, if not to the tenant's own base (the patient host)
+    fhir_base: str | None = None  # where its calls go, if not to the tenant's own base (the patient host, DSTU2)
     previous: tuple[Registration, ...] = field(default=(), compare=False, repr=False)
     good_until: datetime | None = field(default=None, compare=False)  # of a previous one: when its overlap ends
+    pathway: PathwayName = FHIR_R4
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import datetime
 from urllib.parse import urlsplit
 
-from millgate.access.parties import Persona, Registration, ServiceType, Tenant
+from millgate.access.parties import FHIR_R4, PathwayName, Persona, Registration, ServiceType, Tenant
 from millgate.errors import FieldProblem, FixRequest
 from millgate.store.database import Database, Row
 from millgate.store.queries import queries
@@ -104,14 +104,15 @@ class Tenants:
         Credentials of another client id that it replaces are forgotten with it.
         """
         tenant, persona, client_id = registration.tenant, registration.persona, registration.client_id
+        secret = _secret_name(registration.pathway, persona, client_id)
         async with self._database.transaction() as connection:
             older = await (await connection.execute(_SQL["lock_registration"], _place(registration))).fetchone()
-            await self._vault.put_secret(tenant, _secret_name(persona, client_id), registration.credential, connection=connection)
+            await self._vault.put_secret(tenant, secret, registration.credential, connection=connection)
             await connection.execute(_SQL["put_registration"], _registration_columns(registration))
             gone = await connection.execute(_SQL["forget_previous"], {**_place(registration), "keep": [client_id]})
             names = [str(row[0]) for row in await gone.fetchall()]
         if older and older[0] != client_id:
-            names.append(_secret_name(persona, older[0]))
+            names.append(_secret_name(registration.pathway, persona, older[0]))
         for name in names:
             await self._vault.forget_secret(tenant, name)
 
@@ -122,7 +123,7 @@ class Tenants:
         sees either credential, whole.
         """
         place = _place(renewed)
-        name = _secret_name(renewed.persona, renewed.client_id)
+        name = _secret_name(renewed.pathway, renewed.persona, renewed.client_id)
         older = await self._vault.get_secret(renewed.tenant, name)
         async with self._database.transaction() as connection:
             row = await (await connection.execute(_SQL["lock_registration"], place)).fetchone()
@@ -138,19 +139,20 @@ class Tenants:
             await connection.execute(_SQL["put_registration"], _registration_columns(renewed))
         return True
 
-    async def registration(self, tenant: str, persona: Persona) -> Registration | None:
+    async def registration(self, tenant: str, persona: Persona, pathway: PathwayName = FHIR_R4) -> Registration | None:
         """The registration for a persona with its credential, and those before it that may still be good; or None."""
-        place = {"tenant": tenant, "persona": persona}
+        place = {"tenant": tenant, "pathway": pathway, "persona": persona, "secret": _secret_name(pathway, persona, "")}
         row = await self._database.fetch_one(_SQL["registration"], place)
         if row is None:
             return None
         client_id, method, scope_form, key_id, algorithm, redirect_uri, public_key, fhir_base, sealed = row
-        credential = await self._vault.open_secret(tenant, _secret_name(persona, client_id), bytes(sealed))
+        credential = await self._vault.open_secret(tenant, _secret_name(pathway, persona, client_id), bytes(sealed))
         if fhir_base and tenant in self._private_hosts:  # names of tenants hold no slash
-            self._private_hosts[f"{tenant}/{persona}"] = _host(fhir_base)
+            self._private_hosts[f"{tenant}/{pathway}/{persona}"] = _host(fhir_base)
         current = Registration(
-            tenant, persona, client_id, method, scope_form, credential, key_id, algorithm, redirect_uri, public_key, fhir_base
-        )
+            tenant, persona, client_id, method, scope_form, credential, key_id, algorithm, redirect_uri, public_key, fhir_base,
+            pathway=pathway,
+        )  # fmt: skip
         older = await self._database.fetch(_SQL["previous"], {**place, "now": self._now()})
         return replace(current, previous=tuple([await self._previous(current, one) for one in older]))
 
@@ -175,16 +177,29 @@ class Tenants:
         """Delete replaced credentials whose overlap has ended; how many."""
         return await self._database.execute(_SQL["prune_previous"], {"now": self._now()})
 
-    async def personas(self, tenant: str) -> list[Persona]:  # type: ignore[valid-type]  # `list` is the method above for mypy
-        """The personas that the tenant has a registration for."""
-        return [row[0] for row in await self._database.fetch(_SQL["personas"], {"tenant": tenant})]
+    async def personas(self, tenant: str, pathway: PathwayName = FHIR_R4) -> Sequence[Persona]:
+        """The personas that the tenant has a registration for by this pathway."""
+        return [row[0] for row in await self._database.fetch(_SQL["personas"], {"tenant": tenant, "pathway": pathway})]
 
-    async def unregister(self, tenant: str, persona: Persona) -> bool:
+    async def pathways(self, tenant: str, persona: Persona) -> Sequence[PathwayName]:
+        """The pathways by which the gateway is registered for a persona."""
+        return [row[0] for row in await self._database.fetch(_SQL["pathways"], {"tenant": tenant, "persona": persona})]
+
+    async def orders(self, tenant: str) -> dict[str, tuple[PathwayName, ...]]:
+        """By object, the pathways in the order in which the operator wants them asked; an object without one is not there."""
+        return {name: tuple(pathways) for name, pathways in await self._database.fetch(_SQL["orders"], {"tenant": tenant})}
+
+    async def set_order(self, tenant: str, object_name: str, pathways: Sequence[PathwayName]) -> None:
+        """Keep the order of an object's pathways; none at all takes it back to the default."""
+        parameters = {"tenant": tenant, "object": object_name, "pathways": [*pathways], "now": self._now()}
+        await self._database.execute(_SQL["put_order" if pathways else "remove_order"], parameters)
+
+    async def unregister(self, tenant: str, persona: Persona, pathway: PathwayName = FHIR_R4) -> bool:
         """Delete a registration with its credential; whether there was one."""
-        place = {"tenant": tenant, "persona": persona}
-        found = await self.registration(tenant, persona)
+        place = {"tenant": tenant, "pathway": pathway, "persona": persona}
+        found = await self.registration(tenant, persona, pathway)
         gone = await self._database.fetch(_SQL["forget_previous"], {**place, "keep": []})
-        for name in [row[0] for row in gone] + ([_secret_name(persona, found.client_id)] if found else []):
+        for name in [row[0] for row in gone] + ([_secret_name(pathway, persona, found.client_id)] if found else []):
             await self._vault.forget_secret(tenant, name)
         return await self._database.execute(_SQL["remove_registration"], place) > 0
 
@@ -222,11 +237,12 @@ def _host(fhir_base: str) -> str:
 
 
 def _place(registration: Registration) -> dict[str, str]:
-    return {"tenant": registration.tenant, "persona": registration.persona}
+    return {"tenant": registration.tenant, "pathway": registration.pathway, "persona": registration.persona}
 
 
 _OF_REGISTRATION = (
     "tenant", "persona", "client_id", "method", "scope_form", "key_id", "algorithm", "redirect_uri", "public_key", "fhir_base",
+    "pathway",
 )  # fmt: skip
 
 
@@ -238,5 +254,6 @@ def _tenant(row: Row) -> Tenant:
     return Tenant(*row)
 
 
-def _secret_name(persona: str, client_id: str) -> str:
-    return f"registration/{persona}/{client_id}"
+def _secret_name(pathway: PathwayName, persona: Persona, client_id: str) -> str:
+    within = "" if pathway == FHIR_R4 else f"{pathway}/"  # R4's had no name to be told by once, and keep theirs
+    return f"registration/{within}{persona}/{client_id}"

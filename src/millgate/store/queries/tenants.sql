@@ -50,13 +50,13 @@ DELETE FROM event WHERE tenant = %(name)s;
 
 -- name: put_registration
 INSERT INTO registration (
-    tenant, persona, client_id, method, scope_form, key_id, algorithm, redirect_uri, public_key, fhir_base
+    tenant, pathway, persona, client_id, method, scope_form, key_id, algorithm, redirect_uri, public_key, fhir_base
 )
 VALUES (
-    %(tenant)s, %(persona)s, %(client_id)s, %(method)s, %(scope_form)s, %(key_id)s, %(algorithm)s, %(redirect_uri)s,
+    %(tenant)s, %(pathway)s, %(persona)s, %(client_id)s, %(method)s, %(scope_form)s, %(key_id)s, %(algorithm)s, %(redirect_uri)s,
     %(public_key)s, %(fhir_base)s
 )
-ON CONFLICT (tenant, persona) DO UPDATE SET
+ON CONFLICT (tenant, pathway, persona) DO UPDATE SET
     client_id = excluded.client_id,
     method = excluded.method,
     scope_form = excluded.scope_form,
@@ -74,13 +74,13 @@ SELECT
 FROM registration
 INNER JOIN vault_secret
     ON vault_secret.tenant = registration.tenant
-    AND vault_secret.name = 'registration/' || registration.persona || '/' || registration.client_id
-WHERE registration.tenant = %(tenant)s AND registration.persona = %(persona)s;
+    AND vault_secret.name = %(secret)s::text || registration.client_id
+WHERE registration.tenant = %(tenant)s AND registration.pathway = %(pathway)s AND registration.persona = %(persona)s;
 
 -- name: lock_registration
 SELECT client_id, method, key_id, algorithm, public_key
 FROM registration
-WHERE tenant = %(tenant)s AND persona = %(persona)s
+WHERE tenant = %(tenant)s AND pathway = %(pathway)s AND persona = %(persona)s
 FOR UPDATE;
 
 -- name: previous
@@ -89,21 +89,25 @@ SELECT
     previous.secret, vault_secret.sealed
 FROM previous_credential AS previous
 INNER JOIN vault_secret ON vault_secret.tenant = previous.tenant AND vault_secret.name = previous.secret
-WHERE previous.tenant = %(tenant)s AND previous.persona = %(persona)s AND previous.good_until > %(now)s
+WHERE
+    previous.tenant = %(tenant)s
+    AND previous.pathway = %(pathway)s
+    AND previous.persona = %(persona)s
+    AND previous.good_until > %(now)s
 ORDER BY previous.id DESC;
 
 -- name: supersede
 INSERT INTO previous_credential (
-    tenant, persona, client_id, method, key_id, algorithm, public_key, secret, replaced_at, good_until
+    tenant, pathway, persona, client_id, method, key_id, algorithm, public_key, secret, replaced_at, good_until
 )
 VALUES (
-    %(tenant)s, %(persona)s, %(client_id)s, %(method)s, %(key_id)s, %(algorithm)s, %(public_key)s, %(secret)s, %(now)s,
+    %(tenant)s, %(pathway)s, %(persona)s, %(client_id)s, %(method)s, %(key_id)s, %(algorithm)s, %(public_key)s, %(secret)s, %(now)s,
     %(good_until)s
 );
 
 -- name: forget_previous
 DELETE FROM previous_credential
-WHERE tenant = %(tenant)s AND persona = %(persona)s AND client_id <> ALL (%(keep)s::text[])
+WHERE tenant = %(tenant)s AND pathway = %(pathway)s AND persona = %(persona)s AND client_id <> ALL (%(keep)s::text[])
 RETURNING secret;
 
 -- name: prune_previous
@@ -119,10 +123,23 @@ SELECT public_key FROM previous_credential WHERE public_key IS NOT NULL AND good
 ORDER BY public_key;
 
 -- name: personas
-SELECT persona FROM registration WHERE tenant = %(tenant)s ORDER BY persona;
+SELECT persona FROM registration WHERE tenant = %(tenant)s AND pathway = %(pathway)s ORDER BY persona;
+
+-- name: pathways
+SELECT pathway FROM registration WHERE tenant = %(tenant)s AND persona = %(persona)s;
+
+-- name: orders
+SELECT object, pathways FROM pathway_order WHERE tenant = %(tenant)s ORDER BY object;
+
+-- name: put_order
+INSERT INTO pathway_order (tenant, object, pathways, set_at) VALUES (%(tenant)s, %(object)s, %(pathways)s::text[], %(now)s)
+ON CONFLICT (tenant, object) DO UPDATE SET pathways = excluded.pathways, set_at = excluded.set_at;
+
+-- name: remove_order
+DELETE FROM pathway_order WHERE tenant = %(tenant)s AND object = %(object)s;
 
 -- name: remove_registration
-DELETE FROM registration WHERE tenant = %(tenant)s AND persona = %(persona)s;
+DELETE FROM registration WHERE tenant = %(tenant)s AND pathway = %(pathway)s AND persona = %(persona)s;
 
 -- name: service_types
 SELECT system, code, display, origin FROM service_type WHERE tenant = %(tenant)s ORDER BY system, code;
