@@ -55,7 +55,7 @@ def is_date_time(text: str) -> bool:
     """Whether the text is a FHIR date or dateTime that the calendar has; a time may lack its seconds or its offset."""
     if "T" not in text:
         return is_date(text)
-    return _MOMENT.fullmatch(text) is not None and _in_calendar(_without_leap_second(text))
+    return _MOMENT.fullmatch(text) is not None and (_in_calendar(text) or _in_calendar(_without_leap_second(text)))
 
 
 def is_time(text: str) -> bool:

@@ -65,11 +65,14 @@ def _reader(kind: str, name: str) -> Reader:
     return lambda source, key, field, notes: single(source, key, f"{field}.{name}", notes, read)
 
 
+def _keys_of(source: dict[str, Any], element: str) -> list[str]:
+    """The keys at which an `element[x]` stands, and those of what stands beside it."""
+    return [key for key in source if element in key and key.startswith((element, "_" + element))]
+
+
 def choice(source: dict[str, Any], element: str, field: str, notes: Notes, struct: type[Chosen], allowed: Kinds) -> Chosen | None:
     """The `element[x]` as a struct with its kind; a second one, or one of a type that FHIR does not have here, is warned of."""
-    keys = [key for key in source if key.startswith((element, "_" + element)) and source[key] is not None]
-    if not keys:
-        return None
+    keys = [key for key in _keys_of(source, element) if source[key] is not None]
     found: Chosen | None = None
     for key in keys:
         known = allowed.get(key.removeprefix("_")[len(element) :])
@@ -117,6 +120,9 @@ def when(source: dict[str, Any], element: str, field: str, notes: Notes) -> When
 
 def _precision(source: dict[str, Any], element: str, field: str, notes: Notes) -> Code | None:
     """Beside a primitive, or in the object. Source: Millennium's StructureDefinition `precision`."""
-    places = [value for key, value in source.items() if key.startswith((element, "_" + element))]
+    places = [source[key] for key in _keys_of(source, element)]
+    places = [place for place in places if place.__class__ is dict and "extension" in place]
+    if not places:
+        return None
     stated = [each.get("valueCodeableConcept") for url in PRECISIONS for place in places for each in extensions_of(place, url)]
     return next(iter(concepts_of(stated, f"{field}.precision", notes)), None)

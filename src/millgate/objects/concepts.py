@@ -39,14 +39,21 @@ def lift(codings: tuple[Coding, ...], order: Mapping[str, int] = NO_ORDER) -> Co
 
 def coding(element: dict[str, Any], field: str, notes: Notes) -> Coding | None:
     """The Coding, or None where nothing of it can be shown."""
-    system = text(element, "system", field, notes)
-    code = text(element, "code", field, notes)
-    display = text(element, "display", field, notes)
-    selected = flag(element, "userSelected", field, notes)
-    if system is None and code is None and display is None and selected is None:
+    # Every answer has hundreds of codings: what is a text, or plainly not there, is taken without a further call.
+    get = element.get
+    system, code, display, selected = get("system"), get("code"), get("display"), get("userSelected")
+    if system.__class__ is not str:
+        system = text(element, "system", field, notes)
+    if code.__class__ is not str:
+        code = text(element, "code", field, notes)
+    if display.__class__ is not str and (display is not None or "_display" in element):
+        display = text(element, "display", field, notes)
+    if selected is not None or "_userSelected" in element:
+        selected = flag(element, "userSelected", field, notes)
+    if not (system or code or display) and selected is None:
         return None
     return Coding(
-        system=canonical_system(system) if system is not None else None, code=code, display=display, user_selected=selected
+        system=canonical_system(system) if system else None, code=code or None, display=display or None, user_selected=selected
     )
 
 
@@ -61,10 +68,11 @@ def concept(element: Any, field: str, notes: Notes, order: Mapping[str, int] = N
         notes.unexpected(field, "an object")
         return None
     words = text(element, "text", field, notes)
-    reason = extension_reason(element)
+    reason = extension_reason(element) if "extension" in element else None
     read: list[Coding] = []
     for member in members(element, "coding", field, notes):
-        reason = reason or coding_reason(member)
+        if reason is None and ("extension" in member or member.get("system") == DATA_ABSENT_REASON):
+            reason = coding_reason(member)
         found = coding(member, field, notes)
         if found is not None:
             read.append(found)
