@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 from millgate.errors import CODES, GatewayError
 from millgate.flow.authenticate import Authenticator
 from millgate.flow.bookkeeping import Bookkeeper
+from millgate.flow.content import Bounds, Contents
 from millgate.flow.cursor import Cursors
 from millgate.flow.event_feed import EventFeed
 from millgate.flow.floods import Floods, HeldBack
@@ -73,6 +74,7 @@ class App:
     bookable: BookableTypes
     recorder: Recorder
     reader: Reader
+    contents: Contents
     writer: Writer
     published: PublishedKeys
     sign_in: SignInFlow
@@ -314,6 +316,7 @@ class _Parts:
             cursors=Cursors(vault.subkey("cursor/encrypt") + vault.subkey("cursor/authenticate")),
             shelf=Shelf(self.settings.cache_bytes),
             now=self.now,
+            content_url=lambda: self.address.url.rstrip("/"),
             tell=self.store.notices.tell,
             audited=self.refreshed,
         )
@@ -342,6 +345,18 @@ class _Parts:
         )
 
     @cached_property
+    def contents(self) -> Contents:
+        settings = self.settings
+        bounds = Bounds(
+            head_s=settings.request_seconds,
+            generate_s=settings.generate_seconds,
+            total_s=settings.content_seconds,
+            memory_bytes=settings.content_memory_bytes,
+            most_bytes=settings.content_limit_bytes,
+        )
+        return Contents(authenticator=self.authenticator, pathway=self.pathway, bounds=bounds)
+
+    @cached_property
     def writer(self) -> Writer:
         return Writer(
             authenticator=self.authenticator,
@@ -364,6 +379,7 @@ class _Parts:
             bookable=self.bookable,
             recorder=self.recorder,
             reader=self.reader,
+            contents=self.contents,
             writer=self.writer,
             published=PublishedKeys(self.store.tenants),
             sign_in=self.sign_in,

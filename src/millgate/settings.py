@@ -64,6 +64,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         int, Meta(description="How many launches by an EHR an address may ask for in a minute, good or bad.", ge=1)
     ] = 600
     request_seconds: Annotated[float, Meta(description="The longest that one call to the source may take.", gt=0)] = 30.0
+    generate_seconds: Annotated[
+        float, Meta(description="The longest that a source may take to make a summary of a chart.", gt=0)
+    ] = 120.0
+    content_seconds: Annotated[float, Meta(description="The longest that one document may take to pass through.", gt=0)] = 600.0
+    content_limit_bytes: Annotated[int, Meta(description="Largest document passed through.", ge=1024)] = 512 * 1024 * 1024
+    content_memory_bytes: Annotated[
+        int, Meta(description="How much of each document on its way is held in memory; shorter ones are proved first.", ge=1024)
+    ] = 1024 * 1024
     max_upstream_connections: Annotated[int, Meta(description="Open connections to one host of a source.", ge=1, le=1000)] = 64
     metrics_token: Annotated[
         str | None, Meta(description="A bearer token that may read /metrics and nothing else; operators' keys may too. Secret.")

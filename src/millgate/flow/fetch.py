@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -47,8 +47,17 @@ class Written:
 class Fetcher:
     """Pages and single objects as the source has them now."""
 
-    def __init__(self, authenticator: Authenticator, pathway: Pathway, recorder: Recorder, bookable: BookableTypes) -> None:
+    def __init__(
+        self,
+        authenticator: Authenticator,
+        pathway: Pathway,
+        recorder: Recorder,
+        bookable: BookableTypes,
+        content_url: Callable[[], str | None],
+    ) -> None:
+        """`content_url` is where the contents of documents can be had: the gateway's own address."""
         self._authenticator = authenticator
+        self._content_url = content_url
         self._pathway = pathway
         self._recorder = recorder
         self._bookable = bookable
@@ -141,6 +150,7 @@ class Fetcher:
             time_zone=connection.tenant.time_zone,
             include_fhir=request.form == "objects+fhir",
             base_url=connection.tenant.fhir_base,
+            content_url=self._content_url(),
             included={f"{one.resource.get('resourceType')}/{one.resource.get('id')}": one.resource for one in beside},
         )
         items: list[bytes] = []

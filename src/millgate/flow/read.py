@@ -63,12 +63,13 @@ class Reader:
         cursors: Cursors,
         shelf: Shelf,
         now: Callable[[], datetime],
+        content_url: Callable[[], str | None] = lambda: None,
         tell: Callable[[str, Sequence[str]], Awaitable[None]],
         audited: Callable[[Refreshed], Awaitable[None]],
     ) -> None:
         """`tell` has the other gateways `forget`; `audited` commits the row of what was asked anew behind an answer."""
         self._authenticator = authenticator
-        self._fetcher = Fetcher(authenticator, pathway, recorder, bookable)
+        self._fetcher = Fetcher(authenticator, pathway, recorder, bookable, content_url)
         self._cursors = cursors
         self._shelf = shelf
         self._now = now

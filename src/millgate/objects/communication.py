@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
+from urllib.parse import quote
+
+import msgspec
 
 from millgate.canonical.exchange import Resource
 from millgate.canonical.extensions import EMAIL_STATUS
@@ -22,7 +25,7 @@ from millgate.objects.declaration import (
 )
 from millgate.objects.elements import identifier, listed, note, reasons, reference, reference_id_of, single
 from millgate.objects.notes import Notes
-from millgate.objects.primitives import moment, text, texts
+from millgate.objects.primitives import members, moment, text, texts
 from millgate.objects.shared import Attachment, Code, Identifier, Note, Object, Reason, Reference, Shared
 
 EMAIL_STATUS_FILTER = Filter("email_status", "With this status of its e-mail, as `system|code` or code.", "token")
@@ -96,7 +99,7 @@ def normalize(resource: Resource, context: Context) -> Communication:
         received_at=moment(resource, "received", "received_at", notes),
         sender=single(resource, "sender", "sender", notes, reference),
         recipients=listed(resource, "recipient", "recipients", notes, reference),
-        payloads=listed(resource, "payload", "payloads", notes, _payload),
+        payloads=_payloads(resource, notes),
         reasons=reasons(resource, notes),
         in_response_to=listed(resource, "inResponseTo", "in_response_to", notes, reference),
         based_on=listed(resource, "basedOn", "based_on", notes, reference),
@@ -112,8 +115,18 @@ def normalize(resource: Resource, context: Context) -> Communication:
 _CONTENT = kinds(String="text", Attachment="attachment", Reference="reference")
 
 
-def _payload(element: dict[str, Any], field: str, notes: Notes) -> Payload | None:
-    return choice(element, "content", field, notes, Payload, _CONTENT)
+def _payloads(resource: Resource, notes: Notes) -> tuple[Payload, ...]:
+    """All parts; the gateway's URL of one that is a file counts from 0 in source order."""
+    found = []
+    for index, element in enumerate(members(resource, "payload", "payloads", notes)):
+        payload = choice(element, "content", f"payloads[{index}]", notes, Payload, _CONTENT)
+        if payload is None:
+            continue
+        if payload.attachment is not None and notes.context.content_url is not None:
+            url = f"{notes.context.content_url}/communications/{quote(resource['id'], safe='')}/content/{index}"
+            payload = msgspec.structs.replace(payload, attachment=msgspec.structs.replace(payload.attachment, url=url))
+        found.append(payload)
+    return tuple(found)
 
 
 DECLARATION = Declaration(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Annotated
+from urllib.parse import quote
 
 from millgate.canonical.exchange import Resource
 from millgate.objects.common import common_fields, opened, source_status
@@ -98,7 +99,7 @@ def _attachments(resource: Resource, notes: Notes) -> tuple[Attachment, ...]:
             element,
             f"attachments[{index}]",
             notes,
-            url=f"{base}/diagnostic_reports/{resource['id']}/content/{index}" if base is not None else None,
+            url=f"{base}/diagnostic_reports/{quote(resource['id'], safe='')}/content/{index}" if base is not None else None,
         )
         for index, element in enumerate(members(resource, "presentedForm", "attachments", notes))
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Annotated, Any
+from urllib.parse import quote
 
 import msgspec
 
@@ -133,7 +134,8 @@ def _attachments(resource: Resource, notes: Notes) -> tuple[DocumentAttachment, 
     found = []
     for index, element in enumerate(members(resource, "content", "attachments", notes)):
         field = f"attachments[{index}]"
-        url = None if base is None else f"{base}/documents/{resource['id']}/content" + (f"/{index}" if index else "")
+        place = f"/{index}" if index else ""
+        url = None if base is None else f"{base}/documents/{quote(resource['id'], safe='')}/content{place}"
         content = attachment(member(element, "attachment", field, notes) or {}, field, notes, url=url)
         form = coding_as_code(element.get("format"), field + ".format", notes)
         found.append(DocumentAttachment(format=form, **msgspec.structs.asdict(content)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import re
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, TypeVar
@@ -23,6 +23,7 @@ from millgate.app import App
 from millgate.canonical.exchange import Call
 from millgate.canonical.noting import noted
 from millgate.errors import CODES, FieldProblem, FixRequest, GatewayError, NeedAccess
+from millgate.flow.ranges import Unsatisfiable
 from millgate.flow.write import Replayed
 from millgate.store.audit import Entry
 from millgate.surfaces.api.hung_up import CallerGone, let_go_if_gone
@@ -33,6 +34,7 @@ log = structlog.get_logger(__name__)
 
 JSON = "application/json"
 FHIR = "application/fhir+json"
+HTML = "text/html"
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._~:/+=-]{1,128}")
 _WEIGHT = re.compile(r"0(\.\d{0,3})?|1(\.0{0,3})?")
@@ -90,7 +92,8 @@ class Reply:
 
 
 _BODILESS = frozenset({204, 304})
-READING = frozenset({"search", "read"})
+READING = frozenset({"search", "read", "content"})
+Done = TypeVar("Done")
 # How many calls to the source, each as long as one may take, a read has time for: a token, a page or record, and what belongs to it.
 CALLS_OF_A_READ = 3
 Work = Callable[[Asked, Seen], Awaitable[Reply]]
@@ -122,11 +125,20 @@ def wants_fhir(accept: str) -> bool:
 
     Raises FixRequest("not_acceptable") where neither is taken.
     """
+    return preferred(accept, JSON, FHIR) == FHIR
+
+
+@lru_cache(maxsize=256)
+def preferred(accept: str, *offered: str) -> str:
+    """The media type of those offered that `Accept` weighs most; of equal ones the one that it names, else the first offered.
+
+    Raises FixRequest("not_acceptable") where none is taken. Source: RFC 9110 §12.5.1.
+    """
     weights = _weights(accept) if accept.strip() else {"*/*": 1.0}
-    fhir, plain = (_weight(weights, media_type) for media_type in (FHIR, JSON))
-    if max(fhir, plain) <= 0:
-        raise FixRequest("not_acceptable", f"Send `Accept: {JSON}` or `Accept: {FHIR}`.")
-    return fhir > plain or (fhir == plain and FHIR in weights)
+    best = max(offered, key=lambda one: (_weight(weights, one), one in weights and one != offered[0]))
+    if _weight(weights, best) <= 0:
+        raise FixRequest("not_acceptable", f"Send {' or '.join(f'`Accept: {one}`' for one in offered)}.")
+    return best
 
 
 def _weights(accept: str) -> dict[str, float]:
@@ -142,7 +154,8 @@ def _weights(accept: str) -> dict[str, float]:
 
 def _weight(weights: Mapping[str, float], media_type: str) -> float:
     """The weight of the most specific range that a media type is in. Problems are JSON to whoever asks for nothing else."""
-    ranges = (media_type, *(("application/problem+json",) if media_type == JSON else ()), "application/*", "*/*")
+    family = media_type.partition("/")[0] + "/*"
+    ranges = (media_type, *(("application/problem+json",) if media_type == JSON else ()), family, "*/*")
     return next((weights[one] for one in ranges if one in weights), 0.0)
 
 
@@ -179,9 +192,15 @@ class Door:
         What changes something is seen through to its audit row, though the caller hangs up or the server stops meanwhile.
         """
         if seen.action in READING:
-            with deadline.bounded(CALLS_OF_A_READ * self.app.settings.request_seconds, "interactive"), noted() as calls:
+            settings = self.app.settings
+            more_s = settings.generate_seconds if seen.action == "content" else 0.0  # the source may have to make it first
+            with deadline.bounded(CALLS_OF_A_READ * settings.request_seconds + more_s, "interactive"), noted() as calls:
                 return await self._lead(request, seen, work, calls)
-        task: asyncio.Task[ASGIResponse] = asyncio.ensure_future(self._lead(request, seen, work, ()))
+        return await self.seen_through(self._lead(request, seen, work, ()))
+
+    async def seen_through(self, work: Coroutine[Any, Any, Done]) -> Done:
+        """What came of it; it is done to its end, though the caller hangs up or the server stops meanwhile."""
+        task: asyncio.Task[Done] = asyncio.ensure_future(work)
         self.app.at_the_door.add(task)
         task.add_done_callback(self.app.at_the_door.discard)
         return await asyncio.shield(task)
@@ -210,12 +229,13 @@ class Door:
             code = "internal_error"
             reply = _refusal(_internal(), asked.request_id)
         try:
-            await self._audit(asked, seen, reply.status, code)
+            await self.audit(asked, seen, reply.status, code)
         except GatewayError as error:
             reply = _refusal(error, asked.request_id)
         return _Sent(reply, asked.request_id)
 
-    async def _audit(self, asked: Asked, seen: Seen, status: int, code: str | None) -> None:
+    async def audit(self, asked: Asked, seen: Seen, status: int, code: str | None) -> None:
+        """Commit the row of an access. `lead` does so for each request; what goes on after it, such as a stream, tells how it ended."""
         if code in ("invalid_session", "invalid_key") and seen.action != "authenticate":
             return  # nobody was let in and nothing was looked at: the log's matter
         session = seen.session
@@ -250,6 +270,8 @@ def _refusal(error: GatewayError, request_id: str) -> Reply:
     headers = problem_headers(problem)
     if isinstance(error, Replayed):
         headers.append(("idempotency-replayed", "true"))
+    if isinstance(error, Unsatisfiable):
+        headers.append(("content-range", f"bytes */{error.length}"))
     return Reply(msgspec.json.encode(problem), problem.status, PROBLEM, headers)
 
 

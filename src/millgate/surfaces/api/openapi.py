@@ -182,6 +182,56 @@ def one_operation(declaration: Declaration) -> type[Operation]:
     return OneOperation
 
 
+def _named(name: str, told: str, pattern: str) -> Parameter:
+    schema = Schema(type=OpenAPIType.STRING, pattern=pattern)
+    return Parameter(name=name, param_in="path", required=True, description=told, schema=schema)
+
+
+def _shown() -> list[Parameter]:
+    """How a document is to be shown, and which part of it."""
+    text = Schema(type=OpenAPIType.STRING)
+    return [
+        _text("`text` makes plain text of text, RTF, HTML, XHTML and CDA; anything else is a 415.", "as", enum=["text"]),
+        _text("`1` shows PDF, PNG, JPEG and plain text inline; all else stays an attachment.", "inline", enum=["0", "1"]),
+        Parameter(
+            name="Range", param_in="header", description="One range of bytes; several are answered by the whole.", schema=text
+        ),
+        Parameter(name="If-Range", param_in="header", description="The ETag that the part at hand came with.", schema=text),
+        Parameter(name="If-None-Match", param_in="header", description="ETag of an answer at hand.", schema=text),
+    ]
+
+
+def content_operation(*, indexed: bool) -> type[Operation]:
+    """The operation of a route that answers with the bytes of a document."""
+
+    @dataclass
+    class ContentOperation(Operation):
+        def __post_init__(self) -> None:
+            told = "The media type of the content that is wanted, where there are several."
+            kind = _text(told, "type", pattern="^[A-Za-z0-9.+-]{1,100}/[A-Za-z0-9.+-]{1,100}$")
+            which = _named("index", "Which of the contents, counted from 0.", "^[0-9]{1,4}$") if indexed else kind
+            self.parameters = [_named("object_id", "The object's id.", "^[!-.0-~]{1,256}$"), which, *_shown()]
+
+    return ContentOperation
+
+
+def generated_operation() -> type[Operation]:
+    """The operation of the route that answers with a summary made by the source."""
+
+    @dataclass
+    class GeneratedOperation(Operation):
+        def __post_init__(self) -> None:
+            self.parameters = [
+                _named("object_id", "The patient's id.", "^[!-.0-~]{1,256}$"),
+                _text("What happened from this instant on.", "from", pattern=f"^{_INSTANT}$"),
+                _text("What happened up to this instant.", "to", pattern=f"^{_INSTANT}$"),
+                _text("What belongs to this encounter.", "encounter_id", pattern=f"^{_ONE_ID}$"),
+                *_shown(),
+            ]
+
+    return GeneratedOperation
+
+
 def _add_fhir(operation: Operation, told: str) -> None:
     """The answer's second representation."""
     answer = (operation.responses or {}).get("200")

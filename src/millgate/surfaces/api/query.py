@@ -10,7 +10,9 @@ from urllib.parse import parse_qsl
 
 from millgate.access.event_types import EVENT_TYPES
 from millgate.canonical import dates
+from millgate.canonical.attachments import media_type
 from millgate.errors import FieldProblem, FixRequest
+from millgate.flow.content import ContentRequest, GeneratedRequest
 from millgate.flow.event_feed import LIMIT as EVENTS
 from millgate.flow.event_feed import MOST as MOST_EVENTS
 from millgate.flow.read import Form, GetRequest, ListRequest
@@ -25,6 +27,8 @@ ONE_PARAMETERS = ("max_age", "include", "pathway")
 LONGEST_QUERY = 32_768
 REMEMBERED_QUERY = 512
 MOST_IDS = 100
+CONTENT_PARAMETERS = ("type", "as", "inline")
+GENERATED_PARAMETERS = ("from", "to", "encounter_id", "as", "inline")
 OLDEST_S = 86_400
 
 _ID = re.compile(r"[\x21-\x7e]{1,256}")
@@ -62,6 +66,66 @@ def parse_one(object_name: str, object_id: str, query: bytes, fhir: bool, no_cac
     common = _common(given, fhir, no_cache, problems)
     _refuse(problems)
     return GetRequest(OBJECTS[object_name], object_id, *common)
+
+
+@dataclass(frozen=True, slots=True)
+class Ranged:
+    """The headers that ask for a part of a document."""
+
+    range: str | None
+    if_range: str | None
+
+
+def parse_content(
+    object_name: str, object_id: str, index: str | None, query: bytes, ranged: Ranged
+) -> tuple[ContentRequest, bool]:
+    """The content that a path and its query string ask for, and whether it may be shown inline. Raises FixRequest("invalid_request")."""
+    given, problems = _pairs(query, CONTENT_PARAMETERS)
+    if not _ID.fullmatch(object_id):
+        problems.append(FieldProblem("id", "invalid", "an id has 1 to 256 printable ASCII characters"))
+    if index is not None and not re.fullmatch(r"[0-9]{1,4}", index):
+        problems.append(FieldProblem("index", "invalid", "is a whole number from 0"))
+    wanted = _once("type", given, problems)
+    if wanted and media_type(wanted) is None:
+        problems.append(FieldProblem("type", "invalid", "is a media type, such as application/pdf"))
+    if wanted and index is not None:
+        problems.append(FieldProblem("type", "excluded", "chooses among the contents: leave it out where the path names one"))
+    as_text, inline = _shown_as(given, problems)
+    _refuse(problems)
+    place = None if index is None else int(index)
+    request = ContentRequest(OBJECTS[object_name], object_id, place, wanted, as_text, ranged.range, ranged.if_range)
+    return request, inline
+
+
+def parse_generated(patient_id: str, query: bytes, ranged: Ranged) -> tuple[GeneratedRequest, bool]:
+    """The generated summary that a path and its query string ask for, and whether inline. Raises FixRequest("invalid_request")."""
+    given, problems = _pairs(query, GENERATED_PARAMETERS)
+    if not _ID.fullmatch(patient_id):
+        problems.append(FieldProblem("id", "invalid", "an id has 1 to 256 printable ASCII characters"))
+    narrowed = []
+    for name, theirs, check in (
+        ("from", "start", _check_instant),
+        ("to", "end", _check_instant),
+        ("encounter_id", "encounter", _check_id),
+    ):
+        value = _once(name, given, problems)
+        if value and (told := check(value)):
+            problems.append(FieldProblem(name, "invalid", told))
+        elif value:
+            narrowed.append((theirs, value))
+    as_text, inline = _shown_as(given, problems)
+    _refuse(problems)
+    return GeneratedRequest(patient_id, tuple(narrowed), as_text, ranged.range, ranged.if_range), inline
+
+
+def _shown_as(given: Mapping[str, list[str]], problems: list[FieldProblem]) -> tuple[bool, bool]:
+    """`as=text`, and `inline=1`."""
+    taken = {"as": ("text",), "inline": ("0", "1")}
+    for name, values in taken.items():
+        value = _once(name, given, problems)
+        if value and value not in values:
+            problems.append(FieldProblem(name, "invalid", f"may be {' or '.join(values)}"))
+    return given.get("as") == ["text"], given.get("inline") == ["1"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -107,12 +107,12 @@ def _reply(answer: Answer, asked: Asked, seen: Seen, fhir: bool, now: datetime) 
         headers.append(("warning", '110 - "Response is Stale"'))
     if answer.origin == "cache":
         headers.append(("age", str(max(0, int((now - answer.as_of).total_seconds())))))
-    if asked.if_none_match and _matches(asked.if_none_match, answer.etag):
+    if asked.if_none_match and matches(asked.if_none_match, answer.etag):
         return Reply(b"", 304, JSON, headers)
     return Reply(answer.body, 200, FHIR if fhir else JSON, headers)
 
 
-def _matches(header: str, etag: str) -> bool:
+def matches(header: str, etag: str) -> bool:
     """Weak comparison. Source: RFC 9110 §13.1.2."""
     if header.strip() == "*":
         return True
