@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from millgate.access.connection import Connection
-from millgate.access.parties import Client, Persona, Registration, ServiceType, Session, Tenant
+from millgate.access.parties import Client, PathwayName, Persona, Registration, ServiceType, Session, Tenant
 from millgate.canonical.exchange import AppointmentWrite, BookSlot, Call, ChangeStatus, Found, Page, Query, Resource, Sent
 from millgate.errors import FixRequest, GatewayError
 from millgate.flow.appointment_request import AppointmentRequest
@@ -166,8 +166,8 @@ class Parties:
     async def get(self, name: str) -> Tenant | None:
         return TENANT
 
-    async def registration(self, tenant: str, persona: Persona) -> Registration | None:
-        return Registration(tenant, persona, "client-1", "client_secret_basic", "v2", b"secret")
+    async def registration(self, tenant: str, persona: Persona, pathway: PathwayName = "fhir-r4") -> Registration | None:
+        return Registration(tenant, persona, "client-1", "client_secret_basic", "v2", b"secret", pathway=pathway)
 
     async def service_types(self, tenant: str) -> Sequence[ServiceType]:
         return [ServiceType("https://fhir.cerner.com/t/codeSet/14249", "1", None, "operator")]

@@ -2,30 +2,25 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections import OrderedDict
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from functools import partial
-from time import monotonic
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Protocol
 
-from millgate import deadline
+import structlog
+
 from millgate.access.connection import Connection
-from millgate.access.parties import Client, Persona, Registration, Session, Tenant
+from millgate.access.parties import FHIR_R4, Client, PathwayName, Persona, Registration, Session, Tenant
 from millgate.access.rules import CONTEXTS_OF
 from millgate.access.scopes import ScopeSet, expand, granted, of_form, translate
-from millgate.errors import FieldProblem, FixRequest, NeedAccess
+from millgate.errors import FieldProblem, FixRequest, GatewayError, NeedAccess
+from millgate.flow.memory import Memory
 from millgate.flow.pathway import Pathway
 
-Held = TypeVar("Held")
+log = structlog.get_logger(__name__)
 
 # Scopes of a person's launch that are no data scopes. Source: SMART App Launch 2.2 §3.0, Millennium fact sheet §2.3.
 LAUNCH_WORDS = ("openid", "fhirUser", "profile", "launch", "launch/patient", "online_access", "offline_access")
-
-# How long another gateway's word (a session ended, a client revoked) may take to be heard here.
-REMEMBERED_S = 2.0
 
 
 class Clients(Protocol):
@@ -40,7 +35,9 @@ class Sessions(Protocol):
 
 class Tenants(Protocol):
     async def get(self, name: str) -> Tenant | None: ...
-    async def registration(self, tenant: str, persona: Persona) -> Registration | None: ...
+    async def registration(
+        self, tenant: str, persona: Persona, pathway: PathwayName = FHIR_R4
+    ) -> Registration | None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +61,10 @@ class Authenticator:
         now: Callable[[], datetime],
         new_id: Callable[[], str],
         session_seconds: int,
+        beside: Mapping[PathwayName, Pathway] | None = None,
     ) -> None:
+        """`pathway` is FHIR R4, where every tenant has to be registered; those `beside` it open a session's way to more."""
+        self._beside = beside or {}
         self._clients = clients
         self._sessions = sessions
         self._tenants = tenants
@@ -72,8 +72,8 @@ class Authenticator:
         self._now = now
         self._new_id = new_id
         self._life = timedelta(seconds=session_seconds)
-        self._known: _Memory[Session] = _Memory()
-        self._parties: _Memory[tuple[Tenant, Registration]] = _Memory()
+        self._known: Memory[Session] = Memory()
+        self._parties: Memory[tuple[Tenant, Registration]] = Memory()
 
     async def client_of(self, key: str) -> Client:
         """The client that holds `key`. Raises NeedAccess("invalid_key")."""
@@ -113,8 +113,11 @@ class Authenticator:
             )
         wish = None if scopes is None else read_scopes(scopes, persona)
         connection, allowed, wanted = await self._ask(client, tenant, persona, wish)
-        grant = await self._pathway.authorize(connection)
-        held = granted(allowed, grant.scopes).scopes
+        held, more = await self._granted_beside(client, tenant, persona, wish)
+        if connection.scopes or not held:
+            grant = await self._pathway.authorize(connection)
+            held = held.union(granted(allowed, grant.scopes).scopes)
+        wanted = wanted.union(more)
         if not held:
             raise NeedAccess("scope_narrowed", f"The tenant granted none of the scopes asked for: {' '.join(connection.scopes)}.")
         now = self._now()
@@ -137,6 +140,23 @@ class Authenticator:
         await self._sessions.end(session.id)
         self._known.drop(token)
 
+    async def _granted_beside(
+        self, client: Client, tenant: str, persona: Persona, wish: ScopeSet | None
+    ) -> tuple[ScopeSet, ScopeSet]:
+        """What other pathways than R4 grant, and what was wanted of them. One that fails grants nothing: `denied_scopes` tells it."""
+        held, wanted = ScopeSet(), ScopeSet()
+        for name, pathway in self._beside.items():
+            if await self._parties_or_none(tenant, persona, name) is None:
+                continue
+            try:
+                connection, allowed, more = await self._ask(client, tenant, persona, wish, name)
+                wanted = wanted.union(more)
+                if connection.scopes:
+                    held = held.union(granted(allowed, (await pathway.authorize(connection)).scopes).scopes)
+            except GatewayError as error:
+                log.warning("a pathway grants nothing", tenant=tenant, pathway=name, code=error.code)
+        return held, wanted
+
     async def tenant_of(self, session: Session) -> Tenant:
         """The session's tenant as it is now, or was two seconds ago."""
         return (await self.parties_of(session.tenant, session.persona))[0]
@@ -146,20 +166,20 @@ class Authenticator:
         tenant = await self._tenants.get(tenant_name)
         return tenant.fhir_base if tenant is not None else None
 
-    async def connection_of(self, session: Session) -> Connection:
-        """The tenant, the registration and the scopes with which a session's calls go to the source."""
-        tenant, registration = await self.parties_of(session.tenant, session.persona)
-        supported = (await self._pathway.discover(tenant.fhir_base)).scopes_supported
+    async def connection_of(self, session: Session, pathway: PathwayName = FHIR_R4) -> Connection:
+        """The tenant, the registration and the scopes with which a session's calls go to the source by this pathway."""
+        tenant, registration = await self.parties_of(session.tenant, session.persona, pathway)
+        supported = (await self._by(pathway).discover(tenant.fhir_base)).scopes_supported
         advertised = of_form(supported, registration.scope_form)
         connection = self._connect(tenant, registration, ScopeSet.parse(session.scopes), advertised)
         return connection if session.persona == "system" else replace(connection, session_id=session.id)
 
     async def _ask(
-        self, client: Client, tenant_name: str, persona: Persona, wish: ScopeSet | None
+        self, client: Client, tenant_name: str, persona: Persona, wish: ScopeSet | None, pathway: PathwayName = FHIR_R4
     ) -> tuple[Connection, ScopeSet, ScopeSet]:
         """The connection to ask for a grant with, what of the wish client and tenant allow, and the wish itself."""
-        tenant, registration = await self.parties_of(tenant_name, persona)
-        supported = (await self._pathway.discover(tenant.fhir_base)).scopes_supported
+        tenant, registration = await self.parties_of(tenant_name, persona, pathway)
+        supported = (await self._by(pathway).discover(tenant.fhir_base)).scopes_supported
         advertised = of_form(supported, registration.scope_form)
         ceiling = ScopeSet.parse(client.scopes)
         wanted = expand(of_persona(ceiling, persona) if wish is None else wish, advertised)
@@ -171,22 +191,36 @@ class Authenticator:
             )
         return self._connect(tenant, registration, allowed, advertised), allowed, wanted
 
-    async def parties_of(self, tenant_name: str, persona: Persona) -> tuple[Tenant, Registration]:
+    def _by(self, pathway: PathwayName) -> Pathway:
+        return self._beside.get(pathway, self._pathway)
+
+    async def parties_of(
+        self, tenant_name: str, persona: Persona, pathway: PathwayName = FHIR_R4
+    ) -> tuple[Tenant, Registration]:
         """The tenant, with the base that this persona's calls go to, and the gateway's registration there for the persona.
 
         Raises NeedAccess("tenant_not_allowed") where there is none.
         """
-        known = await self._parties.of(f"{persona}/{tenant_name}", lambda: self._parties_now(tenant_name, persona))
+        known = await self._parties_or_none(tenant_name, persona, pathway)
         if known is None:
+            by = "" if pathway == FHIR_R4 else f" by {pathway}"
             raise NeedAccess(
                 "tenant_not_allowed",
-                f"The tenant {tenant_name!r} has no registration for the {persona} persona; the operator adds one.",
+                f"The tenant {tenant_name!r} has no registration for the {persona} persona{by}; the operator adds one.",
             )
         return known
 
-    async def _parties_now(self, tenant_name: str, persona: Persona) -> tuple[Tenant, Registration] | None:
+    async def _parties_or_none(
+        self, tenant_name: str, persona: Persona, pathway: PathwayName
+    ) -> tuple[Tenant, Registration] | None:
+        key = f"{pathway}/{persona}/{tenant_name}"
+        return await self._parties.of(key, lambda: self._parties_now(tenant_name, persona, pathway))
+
+    async def _parties_now(
+        self, tenant_name: str, persona: Persona, pathway: PathwayName
+    ) -> tuple[Tenant, Registration] | None:
         tenant = await self._tenants.get(tenant_name)
-        registration = await self._tenants.registration(tenant_name, persona) if tenant else None
+        registration = await self._tenants.registration(tenant_name, persona, pathway) if tenant else None
         if tenant is None or registration is None:
             return None
         return replace(tenant, fhir_base=registration.fhir_base or tenant.fhir_base), registration
@@ -194,46 +228,6 @@ class Authenticator:
     @staticmethod
     def _connect(tenant: Tenant, registration: Registration, scopes: ScopeSet, advertised: Sequence[str]) -> Connection:
         return Connection(tenant, registration, translate(scopes, registration.scope_form, advertised).asked)
-
-
-class _Memory(Generic[Held]):
-    """The store's last few thousand answers, each remembered for `REMEMBERED_S` from when it was asked for.
-
-    A busy session costs no query a call, and one query where many calls find at once that what was remembered is too old.
-    """
-
-    def __init__(self, most: int = 4096) -> None:
-        self._most = most
-        self._held: OrderedDict[str, tuple[float, Held]] = OrderedDict()
-        self._asked: dict[str, asyncio.Task[Held | None]] = {}
-
-    async def of(self, key: str, ask: Callable[[], Coroutine[Any, Any, Held | None]]) -> Held | None:
-        """What is remembered under `key`, or else what `ask` answers; None is not remembered."""
-        held = self._held.get(key)
-        if held is not None and monotonic() - held[0] <= REMEMBERED_S:
-            return held[1]
-        task = self._asked.get(key)
-        if task is None:
-            with deadline.unbounded():  # those who join later may have more time than the first
-                task = self._asked[key] = asyncio.create_task(ask())
-            task.add_done_callback(partial(self._answered, key, monotonic()))
-        return await deadline.wait(task)
-
-    def _answered(self, key: str, asked_at: float, task: asyncio.Task[Held | None]) -> None:
-        value = None if task.cancelled() or task.exception() is not None else task.result()
-        if self._asked.get(key) is not task:  # what was asked before it was dropped is not remembered
-            return
-        del self._asked[key]
-        if value is not None:
-            self._held[key] = (asked_at, value)
-            self._held.move_to_end(key)
-            while len(self._held) > self._most:
-                self._held.popitem(last=False)
-
-    def drop(self, key: str) -> None:
-        """Ask anew from now on."""
-        self._held.pop(key, None)
-        self._asked.pop(key, None)
 
 
 def of_persona(ceiling: ScopeSet, persona: Persona) -> ScopeSet:
