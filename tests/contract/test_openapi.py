@@ -156,7 +156,7 @@ REQUIRED = {
     *(f"list_{one.plural}" for one in OBJECTS.values()),
     *(f"get_{one.name}" for one in OBJECTS.values()),
     *("authenticate", "get_session", "end_session", "list_service_types", "list_events", "create_appointment"),
-    *("health", "ready", "list_tenants", "get_tenant", "metrics"),
+    *("health", "ready", "list_tenants", "get_tenant", "metrics", "get_patient_summary"),
 }
 
 

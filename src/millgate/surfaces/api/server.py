@@ -14,7 +14,7 @@ from litestar.exceptions import HTTPException
 
 from millgate.app import App
 from millgate.errors import CallOperator, GatewayError
-from millgate.surfaces.api import content, events, metrics, operating, reading, reference, sessions, sign_in, writing
+from millgate.surfaces.api import content, events, metrics, operating, reading, reference, sessions, sign_in, summary, writing
 from millgate.surfaces.api.door import Door, refusal_response
 from millgate.surfaces.api.metrics import Measured, Metrics
 from millgate.surfaces.api.one_write import OneWriteProtocol
@@ -34,6 +34,7 @@ def create_api(app: App, counted: Metrics | None = None) -> Litestar:
             *sessions.routes(door),
             *sign_in.routes(door),
             *reading.routes(door),
+            *summary.routes(door),
             *content.routes(door),
             *writing.routes(door),
             *events.routes(door),
