@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 @dataclass(frozen=True)
 class Load:
-    """What came of a run: requests a second, latency in milliseconds, the body's size, and how many answers were not 200."""
+    """What came of a run: requests a second, latency in milliseconds, the body's size, and how many answers were of another status."""
 
     rate: float
     p50_ms: float
@@ -25,8 +25,9 @@ class Load:
 class _Connection(asyncio.Protocol):
     """One keep-alive connection that asks the same thing again and again."""
 
-    def __init__(self, request: bytes, until: float, latencies: list[float]) -> None:
+    def __init__(self, request: bytes, until: float, latencies: list[float], status: int) -> None:
         self.request = request
+        self.begins = b"http/1.1 %d" % status
         self.until = until
         self.latencies = latencies
         self.failures = 0
@@ -57,7 +58,7 @@ class _Connection(asyncio.Protocol):
             return
         now = time.perf_counter()
         self.latencies.append(now - self._sent)
-        self.failures += not head.startswith(b"http/1.1 200")
+        self.failures += not head.startswith(self.begins)
         self.body_bytes = length
         self._buffer = b""
         if now < self.until:
@@ -71,10 +72,12 @@ class _Connection(asyncio.Protocol):
             self.done.set_result(None)
 
 
-async def load(url: str, headers: Mapping[str, str], *, connections: int, seconds: float, warm_up_s: float = 0.5) -> Load:
+async def load(
+    url: str, headers: Mapping[str, str], *, connections: int, seconds: float, warm_up_s: float = 0.5, status: int = 200
+) -> Load:
     """Ask `url` over so many connections for so long; the first moments are not counted."""
     if warm_up_s:
-        await load(url, headers, connections=connections, seconds=warm_up_s, warm_up_s=0)
+        await load(url, headers, connections=connections, seconds=warm_up_s, warm_up_s=0, status=status)
     parts = urlsplit(url)
     path = parts.path + (f"?{parts.query}" if parts.query else "")
     lines = [f"GET {path} HTTP/1.1", f"Host: {parts.netloc}", *(f"{name}: {value}" for name, value in headers.items()), "", ""]
@@ -84,7 +87,7 @@ async def load(url: str, headers: Mapping[str, str], *, connections: int, second
     made = [
         (
             await asyncio.get_running_loop().create_connection(
-                lambda: _Connection(request, started + seconds, latencies), parts.hostname, parts.port
+                lambda: _Connection(request, started + seconds, latencies, status), parts.hostname or "", parts.port or 80
             )
         )[1]
         for _ in range(connections)
