@@ -48,6 +48,7 @@ class Options:
     redirect_uris: tuple[str, ...] = ()
     user_client: Client = field(default=Client(""), repr=False)
     callback_issuer: bool = False
+    heavy_patient: bool = False
 
 
 def parser(prog: str = "python -m millgate.simulator") -> argparse.ArgumentParser:
@@ -61,6 +62,11 @@ def parser(prog: str = "python -m millgate.simulator") -> argparse.ArgumentParse
     parse.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
     parse.add_argument("--port", type=int, default=0, help="port to listen on; 0 = any free one (default)")
     parse.add_argument("--patients", type=int, default=200, help="patients in each hospital (default: %(default)s)")
+    parse.add_argument(
+        "--heavy-patient",
+        action="store_true",
+        help="one patient with 20,000 observations and 1,600 conditions, named in the JSON line",
+    )
     parse.add_argument("--seed", type=int, default=1, help="same seed, same hospital (default: %(default)s)")
     parse.add_argument(
         "--tenant", action="append", default=[], metavar="NAME|ID|ID=NAME", help="a tenant to serve; may be repeated"
@@ -140,6 +146,7 @@ def read_options(arguments: Sequence[str]) -> Options:
         redirect_uris=tuple(given.redirect_uri),
         user_client=user_client,
         callback_issuer=given.callback_issuer,
+        heavy_patient=given.heavy_patient,
     )
 
 

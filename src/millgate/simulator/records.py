@@ -28,6 +28,7 @@ class Hospital(Protocol):
     name: str
     patient_count: int
     time_zone: str
+    heavy_patient: str | None
 
     def close(self) -> None: ...
     def read(self, resource_type: str, resource_id: str) -> Json | None: ...
@@ -48,7 +49,9 @@ class Hospital(Protocol):
         limit: int = 1001,
     ) -> list[str]: ...
     def find_encounters(self, identifier: tuple[str | None, str]) -> list[str]: ...
-    def chart(self, resource_type: str, patient_id: str) -> list[Json]: ...
+    def chart(self, resource_type: str, patient_id: str, *, flowsheet: bool = True) -> list[Json]: ...
+    def outlines(self, resource_type: str, patient_id: str) -> list[Json]: ...
+    def is_outlined(self, resource_type: str, resource_id: str) -> bool: ...
     def practitioners(self) -> Iterator[Json]: ...
     def locations(self) -> Iterator[Json]: ...
     def organizations(self) -> Iterator[Json]: ...
@@ -66,19 +69,28 @@ class Hospital(Protocol):
 class Record:
     """One resource with its encoded body, which is made when first asked for and then kept. Never changed in place."""
 
-    __slots__ = ("_body", "_facts", "resource")
+    __slots__ = ("_body", "_facts", "_resource")
 
     def __init__(self, resource: Json) -> None:
-        self.resource = resource
+        self._resource = resource
         self._body: msgspec.Raw | None = None
         self._facts: dict[Callable[[Json], Any], Any] = {}
 
     def fact(self, of: Callable[[Json], T]) -> T:
         """What a function says of the resource, worked out once: searches sort and divide the same charts again and again."""
         if of not in self._facts:
-            self._facts[of] = of(self.resource)
+            self._facts[of] = of(self.searched)
         found: T = self._facts[of]
         return found
+
+    @property
+    def resource(self) -> Json:
+        return self._resource
+
+    @property
+    def searched(self) -> Json:
+        """What searches look at: the resource, or as much of it as they may ask for."""
+        return self._resource
 
     @property
     def body(self) -> msgspec.Raw:
@@ -88,11 +100,31 @@ class Record:
 
     @property
     def id(self) -> str:
-        return str(self.resource["id"])
+        return str(self._resource["id"])
 
     @property
     def key(self) -> tuple[str, str]:
-        return str(self.resource["resourceType"]), self.id
+        return str(self._resource["resourceType"]), self.id
+
+
+class Outline(Record):
+    """One resource of those that are too many to be kept: it is made anew whenever it is looked at, and encoded anew."""
+
+    __slots__ = ("_hospital",)
+
+    def __init__(self, outline: Json, hospital: Hospital) -> None:
+        super().__init__(outline)
+        self._hospital = hospital
+
+    @property
+    def resource(self) -> Json:
+        made = self._hospital.read(*self.key)
+        assert made is not None, "an outline is of a record that is there"  # noqa: S101
+        return made
+
+    @property
+    def body(self) -> msgspec.Raw:
+        return msgspec.Raw(encode(self.resource))
 
 
 class SlotBook:
@@ -148,7 +180,8 @@ class Records:
             if resource is None:
                 return None
             record = Record(resource)
-            if resource_type != "Binary":  # whole documents: too large to keep so many
+            # neither whole documents, which are too large, nor whole flowsheets, which are too many
+            if resource_type != "Binary" and not self.hospital.is_outlined(resource_type, resource_id):
                 self._keep(self._reads, key, record, MOST_READS)
         return record
 
@@ -163,10 +196,12 @@ class Records:
         key = (resource_type, patient_id)
         seeded = self._charts.get(key)
         if seeded is None:
-            seeded = [Record(resource) for resource in self.hospital.chart(resource_type, patient_id)]
-            self._keep(self._charts, key, seeded, MOST_CHARTS)
+            seeded = [Record(resource) for resource in self.hospital.chart(resource_type, patient_id, flowsheet=False)]
+            outlines = [Outline(each, self.hospital) for each in self.hospital.outlines(resource_type, patient_id)]
+            self._keep(self._charts, key, [*seeded, *outlines], MOST_CHARTS)
             for record in seeded:  # later pages are read by id
                 self._keep(self._reads, record.key, record, MOST_READS)
+            seeded = self._charts[key]
         return seeded if resource_type != "Appointment" else self._with_written(seeded, f"Patient/{patient_id}")
 
     def appointments(self, resource_type: str, resource_id: str, start: datetime, end: datetime) -> list[Record]:

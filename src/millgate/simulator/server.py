@@ -94,6 +94,7 @@ def build(options: Options, clock: Clock, make_hospital: MakeHospital) -> Simula
             name=name,
             time_zone=TIME_ZONES[number % len(TIME_ZONES)],
             index_path=options.index_directory / f"{number + 1}.index" if options.index_directory is not None else None,
+            heavy_patient=options.heavy_patient,
         )
         tenants.append(
             Tenant(
@@ -162,6 +163,7 @@ def _report(url: str, simulator: Simulator) -> dict[str, Any]:
                 "users": [user.shown() for user in tenant.users],
                 "name": tenant.name,
                 "time_zone": tenant.hospital.time_zone,
+                "heavy_patient": tenant.hospital.heavy_patient,
                 "service_types": tenant.hospital.service_types(),
             }
             for tenant in simulator.tenants.values()

@@ -71,7 +71,7 @@ class View:
     def _whose(self, record: Record) -> Iterator[str]:
         """The patients of a record. A Binary and a Provenance are those of the patient of what they belong to."""
         if record.key[0] not in ("Binary", "Provenance"):
-            yield from patients_of(record.resource)
+            yield from patients_of(record.searched)
         elif patient := self.records.hospital.patient_of(*record.key):
             yield patient
 

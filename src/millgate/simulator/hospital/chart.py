@@ -13,6 +13,7 @@ from millgate.simulator.hospital.chapters import chapters
 from millgate.simulator.hospital.coding import Resource
 from millgate.simulator.hospital.documents import Documents, report_text
 from millgate.simulator.hospital.encounters import Encounters
+from millgate.simulator.hospital.flowsheet import Flowsheet
 from millgate.simulator.hospital.house import House
 from millgate.simulator.hospital.measuring import drawings, vital_rounds
 from millgate.simulator.hospital.observations import Observations
@@ -22,6 +23,7 @@ from millgate.simulator.hospital.plan import Chart
 from millgate.simulator.hospital.problems import draw_problems
 from millgate.simulator.hospital.reports import Reports
 from millgate.simulator.hospital.social_history import social_history
+from millgate.simulator.hospital.stays import long_stays, with_stays
 from millgate.simulator.hospital.visits import COMBINED, Visit, Visits
 
 # How many charts are kept as plans, and how many lists of resources as bytes (up to a megabyte each, mostly a tenth of it).
@@ -36,9 +38,11 @@ class Charts:
         house: House,
         bookings: Bookings,
         person: Callable[[int], Person],
+        heavy_patient: int | None = None,
     ) -> None:
         seed, places, staff, today, coder = house.seed, house.places, house.staff, house.today, house.coder
         self._seed, self._staff, self._today, self._person = seed, staff, today, person
+        self._house, self._heavy_patient = house, heavy_patient
         self._chapters = chapters(house)
         self._documents = Documents(house)
         self._visits = Visits(seed, places, staff, bookings, today)
@@ -46,22 +50,31 @@ class Charts:
         self._observations = Observations(seed, coder, staff)
         self._reports = Reports(seed, coder, staff, self._observations)
         self._chart: Callable[[int], Chart] = lru_cache(maxsize=_PLANNED)(self._plan)
-        self._written: Callable[[int, str], bytes] = lru_cache(maxsize=_WRITTEN)(self._write)
+        self._flowsheet = Flowsheet(seed, self._observations, self._chart)
+        self._written: Callable[[int, str], dict[str, bytes]] = lru_cache(maxsize=_WRITTEN)(self._write)
 
     def _plan(self, patient: int) -> Chart:
         person = self._person(patient)
         problems = draw_problems(self._seed, person)
         body = draw_body(self._seed, person, problems)
-        return Chart(person, problems, body, tuple(self._visits.of(person, problems)))
+        stays = tuple(long_stays(self._house, person)) if patient == self._heavy_patient else ()
+        return Chart(person, problems, body, tuple(with_stays(self._visits.of(person, problems), stays)), stays)
+
+    def flowsheet(self, patient: int) -> list[Resource]:
+        """Outlines of the observations in the flowsheets of long stays, which are too many to be kept."""
+        return self._flowsheet.outlines(patient) if patient == self._heavy_patient else []
+
+    def of_flowsheet(self, patient: int) -> Iterator[Resource]:
+        """The same in full, one after the other."""
+        return self._flowsheet.all(patient) if patient == self._heavy_patient else iter(())
 
     def resources(self, patient: int, resource_type: str) -> list[Resource]:
-        """All resources of one type in a patient's chart, oldest first where they have a time."""
-        made: list[Resource] = pickle.loads(self._written(patient, resource_type))  # noqa: S301 - written below, and only there
-        return made
+        """All resources of one type in a patient's chart but for the flowsheet, oldest first where they have a time."""
+        return [_unpacked(each) for each in self._written(patient, resource_type).values()]
 
-    def _write(self, patient: int, resource_type: str) -> bytes:
-        """A chart's resources, kept as bytes: reading them back is many times faster than writing them anew."""
-        return pickle.dumps(self._resources(self._chart(patient), resource_type), protocol=5)
+    def _write(self, patient: int, resource_type: str) -> dict[str, bytes]:
+        """A chart's resources by id, kept as bytes: reading them back is many times faster than writing them anew."""
+        return {each["id"]: pickle.dumps(each, protocol=5) for each in self._resources(self._chart(patient), resource_type)}
 
     def _resources(self, chart: Chart, resource_type: str) -> list[Resource]:
         if chapter := self._chapters.get(resource_type):
@@ -78,7 +91,10 @@ class Charts:
         if resource_type == "Binary":
             return self._binary(patient, resource_id)
         if resource_type in self._chapters:
-            return next((each for each in self.resources(patient, resource_type) if each["id"] == resource_id), None)
+            written = self._written(patient, resource_type).get(resource_id)
+            return _unpacked(written) if written else None
+        if resource_type == "Observation" and numbers.flow_place(resource_id):
+            return self._flowsheet.read(patient, resource_id)
         chart = self._chart(patient)
         if resource_type == "Encounter":
             return self._encounter(chart, resource_id)
@@ -130,3 +146,8 @@ class Charts:
         encounter = numbers.encounter_id(chart.person.index, first.ordinal) if first else None
         author = self._staff.one_of("nurse", chart.person.index)
         yield from social_history(self._seed, chart.person, chart.problems, self._today, author, encounter)
+
+
+def _unpacked(written: bytes) -> Resource:
+    made: Resource = pickle.loads(written)  # noqa: S301 - written above, and only there
+    return made

@@ -28,6 +28,8 @@ _CONFIDENTIAL = (
     ("PHY", "physician requested information sensitivity"),
     ("PRS", "patient requested information sensitivity"),
 )
+_ENTRIES_EACH_STAY = 200
+_IN_INTENSIVE_CARE = ("Sepsis", "Pneumonia", "Shortness of breath", "Fever", "NSTEMI", "Upper GI bleed", "Chest pain")
 _TYPES = {"Discharge": "89100005", "Admitting": "52870002"}
 
 
@@ -50,6 +52,10 @@ class Conditions:
         for visit in chart.charted:
             for reason, codes in _diagnoses(visit):
                 yield self._diagnosis(chart.person, visit, reason, codes, ordinal)
+                ordinal += 1
+        for stay in chart.stays:
+            for reason, codes in _rounds(stay, chart.problems):
+                yield self._diagnosis(chart.person, stay, reason, codes, ordinal)
                 ordinal += 1
         yield from self._concerns(chart)
 
@@ -80,7 +86,7 @@ class Conditions:
     def _diagnosis(self, person: Person, visit: Visit, reason: str, codes: tuple[str, str], ordinal: int) -> Resource:
         random = self._house.dice("condition-diagnosis", person.index, visit.ordinal, ordinal)
         noted = self._house.recorded(person, visit.end or visit.start, random)
-        number = series.DIAGNOSIS.id(person.index, ordinal)
+        number = series.diagnosis_id(person.index, ordinal)
         made = self._begin(number, number[1:], noted, random)
         kind = "Discharge" if visit.end and visit.kind != "clinic" else "Admitting"
         if random.random() < 0.8:
@@ -173,6 +179,14 @@ def _diagnoses(visit: Visit) -> Iterator[tuple[str, tuple[str, str]]]:
         yield visit.problem.name, (visit.problem.icd10, visit.problem.snomed if visit.problem.key != PREGNANCY else "")
     if not row and not visit.problem:
         yield visit.reason, ("", "")
+
+
+def _rounds(stay: Visit, problems: tuple[Problem, ...]) -> Iterator[tuple[str, tuple[str, str]]]:
+    """What was charted in a long stay, where every service enters every diagnosis again on every day."""
+    treated = [(row["reason"], (row["icd10"], row["snomed"])) for row in rows("diagnoses") if row["reason"] in _IN_INTENSIVE_CARE]
+    treated += [(each.name, (each.icd10, each.snomed)) for each in problems if each.key != PREGNANCY]
+    for number in range(_ENTRIES_EACH_STAY):
+        yield treated[number % len(treated)]
 
 
 def _partial(day: date, random: Random) -> str:

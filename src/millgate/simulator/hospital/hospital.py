@@ -22,6 +22,7 @@ from millgate.simulator.hospital.people import Person, draw_person
 from millgate.simulator.hospital.places import Places
 from millgate.simulator.hospital.region import draw_region
 from millgate.simulator.hospital.staff import Staff
+from millgate.simulator.hospital.stays import heavy_patient as heavy_patient_of
 
 CHART_TYPES = ("Encounter", "Observation", "DiagnosticReport", "Appointment", *CHAPTER_TYPES)
 
@@ -37,6 +38,9 @@ class Hospital:
     Charts are made when they are asked for. On disk is only the search index (`index_path`, or a temporary file), which a
     later start with the same arguments and the same program takes over.
 
+    With `heavy_patient` one patient, whose id the attribute of that name then holds, has years of intensive care with twenty
+    thousand observations. Raises ValueError if the population has nobody whom that would fit.
+
     Every resource that is returned is fresh: the caller may change it. References are relative.
     """
 
@@ -50,6 +54,7 @@ class Hospital:
         name: str | None = None,
         time_zone: str = "America/Chicago",
         index_path: Path | None = None,
+        heavy_patient: bool = False,
     ) -> None:
         self.tenant, self.patient_count, self.time_zone = tenant, patients, time_zone
         self._seed, self._today = seed, today
@@ -63,7 +68,9 @@ class Hospital:
         self._calendar = Calendar(seed, self._places, self._staff, self._coder, today, ZoneInfo(time_zone))
         self._bookings = Bookings(seed, self._calendar, self._staff, today, self._person, patients)
         house = House(seed, self._coder, self._places, self._staff, today, ZoneInfo(time_zone))
-        self._charts = Charts(house, self._bookings, self._person)
+        heavy = heavy_patient_of(patients, self._person) if heavy_patient else None
+        self.heavy_patient = numbers.person_id(heavy) if heavy is not None else None
+        self._charts = Charts(house, self._bookings, self._person, heavy)
         self._appointments = Appointments(seed, self._calendar, self._bookings, self._coder, self._person)
         fingerprint = f"{seed} {patients} {tenant} {today} {name} {time_zone} {index.program_fingerprint()}"
         self._index = index.Index(index_path, fingerprint)
@@ -197,14 +204,26 @@ class Hospital:
             conditions.append(("gender = ?", [gender]))
         return [numbers.person_id(number) for number in self._index.find(conditions, limit)]
 
-    def chart(self, resource_type: str, patient_id: str) -> list[Resource]:
-        """All resources of one of CHART_TYPES about one patient."""
+    def chart(self, resource_type: str, patient_id: str, *, flowsheet: bool = True) -> list[Resource]:
+        """All resources of one of CHART_TYPES about one patient; without `flowsheet` all but those that `outlines` tells of."""
         place = numbers.person_place(patient_id)
         if resource_type not in CHART_TYPES or place is None or place.ordinal or place.patient >= self.patient_count:
             return []
         if resource_type == "Appointment":
             return self._appointments.of_patient(place.patient)
-        return self._charts.resources(place.patient, resource_type)
+        further = self._charts.of_flowsheet(place.patient) if flowsheet and resource_type == "Observation" else ()
+        return [*self._charts.resources(place.patient, resource_type), *further]
+
+    def outlines(self, resource_type: str, patient_id: str) -> list[Resource]:
+        """Of what a chart has too much of to be kept: all that a search may ask for, and the id to read the rest by."""
+        place = numbers.person_place(patient_id)
+        mine = patient_id == self.heavy_patient and resource_type == "Observation"
+        return self._charts.flowsheet(place.patient) if place and mine else []
+
+    @staticmethod
+    def is_outlined(resource_type: str, resource_id: str) -> bool:
+        """Whether a record is one of those that are made when they are read, and not to be kept."""
+        return resource_type == "Observation" and numbers.flow_place(resource_id) is not None
 
     def provenance(self, target: Resource) -> Resource | None:
         """Where a resource came from; None for types that have no Provenance."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -55,16 +55,22 @@ def vital_rounds(seed: int, body: Body, visit: Visit, today: date) -> Iterator[l
     for number, moment in enumerate(_moments(visit, today, 4, timedelta(minutes=6))):
         random = dice(seed, "vitals", body.person.index, visit.ordinal, number)
         values = physiology.vital_signs(body, moment, visit.effects, random)
-        made = []
-        for place, key in enumerate(_vital_keys(body, visit, number, moment, random)):
-            row = by_key("vitals")[key]
-            source = "temperature" if key.startswith("temperature") else key
-            value = _rounded(values[source], row)
-            found = range_for(source, body.person.sex, body.age(moment.date()))
-            flag = judge(value, found, row)
-            ordinal = number * VITALS_EACH_ROUND + place
-            made.append(Measurement(ordinal, key, row, "vital", moment, value, "", flag, found, ""))
-        yield made
+        keys = _vital_keys(body, visit, number, moment, random)
+        yield measured_vitals(body, moment, values, keys, number * VITALS_EACH_ROUND)
+
+
+def measured_vitals(
+    body: Body, moment: datetime, values: Mapping[str, float], keys: Sequence[str], ordinal: int
+) -> list[Measurement]:
+    """The named vital signs at one moment, rounded and judged, numbered from `ordinal` on."""
+    made = []
+    for place, key in enumerate(keys):
+        row = by_key("vitals")[key]
+        source = "temperature" if key.startswith("temperature") else key
+        value = _rounded(values[source], row)
+        found = range_for(source, body.person.sex, body.age(moment.date()))
+        made.append(Measurement(ordinal + place, key, row, "vital", moment, value, "", judge(value, found, row), found, ""))
+    return made
 
 
 def _vital_keys(body: Body, visit: Visit, number: int, moment: datetime, random: Random) -> list[str]:
@@ -95,7 +101,7 @@ def drawings(seed: int, body: Body, visit: Visit, today: date) -> list[Drawing]:
         random = dice(seed, "laboratory", body.person.index, visit.ordinal, number)
         values = physiology.laboratory(body, moment, visit.effects, random)
         for panel in panels if number == 0 else [each for each in panels if each in _DAILY]:
-            found = tuple(_panel(body, visit, panel, values, moment, ordinal, random))
+            found = tuple(panel_results(body, visit, panel, values, moment, ordinal, random))
             if ordinal + len(found) > FIRST_REPORT:
                 return made
             if found:
@@ -118,9 +124,10 @@ def _moments(visit: Visit, today: date, most: int, offset: timedelta) -> Iterato
             yield morning + timedelta(days=number)
 
 
-def _panel(
+def panel_results(
     body: Body, visit: Visit, panel: str, values: dict[str, float], moment: datetime, ordinal: int, random: Random
 ) -> Iterator[Measurement]:
+    """The results of one panel at one moment, numbered from `ordinal` on."""
     age = body.age(moment.date())
     for key in by_key("panels")[panel]["analytes"].split(";"):
         row = by_key("analytes")[key]

@@ -14,12 +14,15 @@ ENCOUNTERS_EACH = 128
 EVENTS_EACH_ENCOUNTER = 128
 EVENTS_EACH = ENCOUNTERS_EACH * EVENTS_EACH_ENCOUNTER
 HISTORIES_EACH = 8
+# Long stays have a series of their own: a flowsheet has many times the events that a visit has room for.
+FIRST_STAY, STAYS_EACH, EVENTS_EACH_STAY = 91, 8, 16_384
 APPOINTMENTS_EACH = 8
 ROWS_EACH = 32
 
 _PERSON = 12_724_000
 _ENCOUNTER = 97_000_000
 _EVENT = 200_000_000
+_FLOW = 1 << 36
 _HISTORY = 73_000_000
 _SECTION = 55_000_000
 _APPOINTMENT = 4_800_000
@@ -39,6 +42,14 @@ class Place(NamedTuple):
     ordinal: int
 
 
+class FlowPlace(NamedTuple):
+    """Where an entry of a flowsheet stands: the patient's number, the stay as an ordinal of visits, its number within the stay."""
+
+    patient: int
+    stay: int
+    ordinal: int
+
+
 def person_id(patient: int, kind: int = 0) -> str:
     """`kind` 0 is the patient, 1 a record that was combined into the patient, 2 the person to contact."""
     return str(_PERSON + patient * PERSONS_EACH + kind)
@@ -54,6 +65,10 @@ def fin(patient: int, ordinal: int) -> str:
 
 
 def event_number(patient: int, visit: int, ordinal: int) -> int:
+    """The number of an event of a visit. Those beyond the room of a visit are entries of the flowsheet of a long stay."""
+    beyond = ordinal - EVENTS_EACH_ENCOUNTER
+    if beyond >= 0:
+        return _FLOW + (patient * STAYS_EACH + visit - FIRST_STAY) * EVENTS_EACH_STAY + beyond
     return _EVENT + patient * EVENTS_EACH + visit * EVENTS_EACH_ENCOUNTER + ordinal
 
 
@@ -110,7 +125,18 @@ def appointment_place(text: str) -> Place | None:
 
 def event_place(text: str) -> Place | None:
     """The ordinal is `visit * EVENTS_EACH_ENCOUNTER + number within the visit`."""
-    return _decode(text, _EVENT, EVENTS_EACH)
+    place = _decode(text, _EVENT, EVENTS_EACH)
+    return place if place and int(text) < _FLOW else None
+
+
+def flow_place(observation_id: str) -> FlowPlace | None:
+    """Where the id of an Observation stands in a flowsheet; None for one that is of none."""
+    found = _OBSERVATION.fullmatch(observation_id)
+    place = _decode((found["event"] or found["systolic"] or "") if found else "", _FLOW, STAYS_EACH * EVENTS_EACH_STAY)
+    if place is None:
+        return None
+    stay, ordinal = divmod(place.ordinal, EVENTS_EACH_STAY)
+    return FlowPlace(place.patient, FIRST_STAY + stay, ordinal)
 
 
 # Which number of which table follows the prefix of an Observation id.
@@ -122,6 +148,8 @@ _OBSERVATION = re.compile(
 
 def observation_place(text: str) -> Place | None:
     """The patient of an Observation id, and the visit it was made in (-1 for social history)."""
+    if flow := flow_place(text):
+        return Place(flow.patient, flow.stay)
     found = _OBSERVATION.fullmatch(text)
     if found is None:
         return None

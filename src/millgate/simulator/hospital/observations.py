@@ -83,6 +83,13 @@ class Observations:
         prefix = "L" if measurement.kind == "lab" or measurement.key == "weight_score" else "VS"
         return f"{prefix}-{numbers.event_number(person.index, visit.ordinal, measurement.ordinal)}"
 
+    def in_common(self, person: Person, visit: Visit, measured: Measurement) -> Resource:
+        """What a visit's observations of one kind have in common: what they are called, and whom and what visit they are about."""
+        about = self._about(person, visit, measured.moment)
+        del about["effectiveDateTime"]
+        code = _pressure_code() if measured.key == "systolic" else self._code(measured, None)
+        return {"resourceType": "Observation", "category": [_category(measured)], "code": code, **about}
+
     # --- shapes -------------------------------------------------------------------------------------------------------
 
     def _single(self, person: Person, visit: Visit, measured: Measurement, random: Random) -> Resource:
@@ -113,8 +120,7 @@ class Observations:
         status = self._status(random, systolic, visit)
         made = self._begin(person, visit, systolic, f"BP-{ordinals[0]}-{ordinals[1]}", status, random)
         made["identifier"] = [self._identifier(number, systolic.moment) for number in ordinals]
-        panel = coding(LOINC, "85354-9", "Blood pressure panel with all children optional")
-        made["code"] = {"coding": [panel], "text": "Blood pressure"}
+        made["code"] = _pressure_code()
         made |= self._about(person, visit, systolic.moment)
         made |= {"issued": made["effectiveDateTime"], "performer": self._performers(visit, systolic, random)}
         made["component"] = [self._component(each) for each in (systolic, diastolic)]
@@ -158,9 +164,6 @@ class Observations:
         version = {"corrected": 2, "amended": 2, "entered-in-error": 2}.get(status, 1)
         updated = measured.moment + timedelta(minutes=random.randint(2, 59), seconds=random.randint(0, 59))
         number = numbers.event_number(person.index, visit.ordinal, measured.ordinal)
-        code, display = _CATEGORIES[measured.kind]
-        selected = False if measured.kind == "lab" or measured.key == "weight_score" else None
-        category = {"coding": [coding(_CATEGORY, code, display, selected=selected)], "text": display}
         return {
             "resourceType": "Observation",
             "id": observation_id,
@@ -168,7 +171,7 @@ class Observations:
             "text": {},
             "identifier": [self._identifier(number, measured.moment)],
             "status": "final" if status == "unanswered" else status,
-            "category": [absent() if at_home else category],
+            "category": [absent() if at_home else _category(measured)],
         }
 
     def _identifier(self, number: int, moment: datetime) -> Resource:
@@ -279,6 +282,17 @@ class Observations:
             ("Reference Range", told_range if "referenceRange" in made else None),
         )
         return made
+
+
+def _category(measured: Measurement) -> Resource:
+    code, display = _CATEGORIES[measured.kind]
+    selected = False if measured.kind == "lab" or measured.key == "weight_score" else None
+    return {"coding": [coding(_CATEGORY, code, display, selected=selected)], "text": display}
+
+
+def _pressure_code() -> Resource:
+    panel = coding(LOINC, "85354-9", "Blood pressure panel with all children optional")
+    return {"coding": [panel], "text": "Blood pressure"}
 
 
 def _performer(practitioner: Practitioner, *functions: str) -> Resource:

@@ -18,6 +18,8 @@ class Chart:
     problems: tuple[Problem, ...]
     body: Body
     visits: tuple[Visit, ...]
+    stays: tuple[Visit, ...] = ()
+    """Those of the visits that have a flowsheet of their own."""
 
     def visit(self, ordinal: int) -> Visit | None:
         return next((each for each in self.visits if each.ordinal == ordinal), None)

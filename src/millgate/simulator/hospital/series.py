@@ -42,6 +42,8 @@ class Series:
 
 PROBLEM = Series(73_000_000, 64, "p")
 DIAGNOSIS = Series(2_572_000_000, 512, "d")
+# Of those who lay in for years, what there was no room for.
+FURTHER_DIAGNOSIS = Series(1 << 37, 4096, "d")
 CONCERN = Series(1 << 40, 8)
 ALLERGY = Series(12_760_000, 16)
 OUTSIDE_ALLERGY = Series(75_479_000, 4, "S-")
@@ -59,7 +61,7 @@ GOAL = Series(187_000_000, 32)
 DEVICE = Series(31_500_000, 4)
 
 _OF_TYPE: dict[str, tuple[Series, ...]] = {
-    "Condition": (PROBLEM, DIAGNOSIS),
+    "Condition": (PROBLEM, FURTHER_DIAGNOSIS, DIAGNOSIS),
     "AllergyIntolerance": (ALLERGY, OUTSIDE_ALLERGY),
     "MedicationRequest": (ORDER,),
     "MedicationAdministration": (ADMINISTRATION,),
@@ -74,6 +76,11 @@ _OF_TYPE: dict[str, tuple[Series, ...]] = {
 }
 _TEAM = re.compile(r"(?:LIFETIME_PROVIDER|CARE_TEAM)-(?P<patient>\d+)(?:-\d+){5}", re.ASCII)
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-(?P<number>[0-9a-f]{12})", re.ASCII)
+
+
+def diagnosis_id(patient: int, ordinal: int) -> str:
+    """The id of a diagnosis; from the 512th on it is of another series."""
+    return DIAGNOSIS.id(patient, ordinal) if ordinal < DIAGNOSIS.each else FURTHER_DIAGNOSIS.id(patient, ordinal - DIAGNOSIS.each)
 
 
 def uuid_of(series: Series, patient: int, ordinal: int, digits: str) -> str:

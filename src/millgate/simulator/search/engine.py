@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from millgate.simulator.answers import Answer, Refused, bad_request, fhir, outcome
 from millgate.simulator.records import Json, Record, Records
-from millgate.simulator.search.candidates import MOST_PATIENTS, source_of
+from millgate.simulator.search.candidates import MOST_PATIENTS, Source, source_of
 from millgate.simulator.search.dates import EARLIEST, LATEST, Span, span_in
 from millgate.simulator.search.matching import SOCIAL_HISTORY, at, in_category, matches, reference_id
 from millgate.simulator.search.paging import Found, PageMemory, Place, lay_out
@@ -33,9 +33,11 @@ class Seen(Protocol):
 class Search:
     """The searches of one tenant on one surface."""
 
-    def __init__(self, records: Records, memory: PageMemory) -> None:
+    def __init__(self, records: Records, memory: PageMemory, sources: Callable[[str], Source] = source_of) -> None:
+        """`sources` tells where the candidates of a resource type come from."""
         self._records = records
         self._memory = memory
+        self._source_of = sources
 
     def run(self, rule: SearchRule, raw_query: str, base: str, may_read: Callable[[str], None], view: Seen) -> Answer:
         """The Bundle for a query string. `base` is the FHIR base of the links; `may_read` refuses a type that the token may not read;
@@ -57,8 +59,8 @@ class Search:
         return self._bundle(rule, place, base, raw_query, view)
 
     def _find(self, rule: SearchRule, query: Query, view: Seen) -> Found:
-        source = source_of(rule.resource_type)
-        found = (r for r in source.find(self._records, query) if matches(r.resource, query, source.seen_to))
+        source = self._source_of(rule.resource_type)
+        found = (r for r in source.find(self._records, query) if matches(r.searched, query, source.seen_to))
         hits = [r for r in found if view.lets_through(r)]
         if rule.resource_type == "Patient" and len(hits) > MOST_PATIENTS:
             raise _too_many()
@@ -140,7 +142,7 @@ def _check_one_patient(rule: SearchRule, query: Query, hits: Sequence[Record]) -
     """Laboratory results are only found by id when all of them are one patient's."""
     if rule.resource_type != "Observation" or len(query.values("_id")) < 2:
         return
-    patients = {reference_id(r.resource.get("subject")) for r in hits if in_category(r.resource, "laboratory")}
+    patients = {reference_id(r.searched.get("subject")) for r in hits if in_category(r.searched, "laboratory")}
     if len(patients) > 1:
         raise bad_request("_id must be laboratory results of one patient")
 

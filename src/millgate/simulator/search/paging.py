@@ -1,7 +1,7 @@
 """Pages: how the hits of a search are laid out on them, and the tokens by which a client goes from one to the next.
 
 The tenant remembers what a search found; a token names that memory and a place in it. Their life is not published; here the latest
-`MOST_CONTEXTS` searches are remembered, and a forgotten token is a 400.
+`MOST_CONTEXTS` searches are remembered, fewer if they hold more than `MOST_IDS` ids together, and a forgotten token is a 400.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from millgate.simulator.answers import bad_request
 from millgate.simulator.search.rules import Page
 
 MOST_CONTEXTS = 2000
+MOST_IDS = 2_000_000
 MOST_TOKEN_BYTES = 4096
 _UNEVEN_FROM = 5
 
@@ -37,6 +38,10 @@ class Found:
     count: int
     store: str
     revincludes: tuple[str, ...] = ()
+
+    @property
+    def ids(self) -> int:
+        return sum(map(len, self.pages))
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,14 +59,17 @@ class PageMemory:
     def __init__(self) -> None:
         self._found: OrderedDict[str, tuple[Found, tuple[str, ...]]] = OrderedDict()
         self._uuids: dict[str, tuple[str, int]] = {}
+        self._ids_held = 0
 
     def remember(self, found: Found) -> Place:
         """The first page of a search, which can be gone on with from now on."""
         context, tokens = str(uuid.uuid4()), tuple(str(uuid.uuid4()) for _ in found.pages)
         self._found[context] = found, tokens
         self._uuids.update({token: (context, number) for number, token in enumerate(tokens)})
-        while len(self._found) > MOST_CONTEXTS:
-            _, (_, forgotten) = self._found.popitem(last=False)
+        self._ids_held += found.ids
+        while len(self._found) > MOST_CONTEXTS or (self._ids_held > MOST_IDS and len(self._found) > 1):
+            _, (oldest, forgotten) = self._found.popitem(last=False)
+            self._ids_held -= oldest.ids
             for token in forgotten:
                 del self._uuids[token]
         return Place(context, found, 0)

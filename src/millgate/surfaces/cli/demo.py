@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 HELP = """Try all of it: a simulated Millennium hospital, and a gateway in front of it.
 
 Prints the addresses, an API key and four curl lines that work as pasted; with --json, one line
-`{gateway, simulator, api_key, tenant, data_dir, pid, chart, users}`. Without --data-dir, everything is gone when it stops (SIGTERM or Ctrl-C).
+`{gateway, simulator, api_key, tenant, data_dir, pid, chart, users, heavy_patient}`. Without --data-dir, everything is gone
+when it stops (SIGTERM or Ctrl-C).
 
 Examples:
 
@@ -50,6 +51,16 @@ class Hospital:
     tenant: dict[str, Any]
 
 
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """What hospital is asked for, and at which port; 0 is any free one."""
+
+    port: int
+    patients: int
+    seed: int
+    heavy_patient: bool
+
+
 @command
 def demo(
     port: Annotated[int, typer.Option("--port", min=0, max=65535, help="The gateway's port; 0 takes any free one.")] = 8080,
@@ -61,6 +72,9 @@ def demo(
     ] = None,
     patients: Annotated[int, typer.Option("--patients", min=1, max=1_000_000, help="How many patients the hospital has.")] = 200,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Same seed, same hospital.")] = 1,
+    heavy_patient: Annotated[
+        bool, typer.Option("--heavy-patient", help="One patient has 20,000 observations and 1,600 conditions.")
+    ] = False,
     return_url: Annotated[
         list[str] | None,
         typer.Option(
@@ -74,7 +88,7 @@ def demo(
 
     tune_process()
     with _folder(data_dir) as folder:
-        asyncio.run(_run(port, simulator_port, folder, patients, seed, return_url or [], as_json))
+        asyncio.run(_run(port, _Wanted(simulator_port, patients, seed, heavy_patient), folder, return_url or [], as_json))
     say("stopped")
 
 
@@ -91,9 +105,7 @@ def _folder(data_dir: str | None) -> Any:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-async def _run(
-    port: int, simulator_port: int, folder: Path, patients: int, seed: int, return_urls: Sequence[str], as_json: bool
-) -> None:
+async def _run(port: int, wanted: _Wanted, folder: Path, return_urls: Sequence[str], as_json: bool) -> None:
     from millgate.app import App
     from millgate.surfaces.api.server import Server, bind
     from millgate.surfaces.cli import logs
@@ -108,10 +120,10 @@ async def _run(
     )
     logs.configure("warning")
     if not as_json:
-        say(f"starting a hospital of {patients} patients and the gateway …")
+        say(f"starting a hospital of {wanted.patients} patients and the gateway …")
     bound = bind("127.0.0.1", port)  # first of all: the hospital has to know where browsers come back to
     gateway = "http://{}:{}".format(*bound.getsockname()[:2])
-    async with _simulator(simulator_port, patients, seed, gateway) as (process, hospital), App.opened(settings) as app:
+    async with _simulator(wanted, gateway) as (process, hospital), App.opened(settings) as app:
         key = await _connect(app, hospital, return_urls or [f"{gateway}/docs"])
         server, worker = Server(app, bound), Worker(app)
         try:
@@ -139,17 +151,17 @@ def _line(gateway: str, hospital: Hospital, key: str, folder: Path) -> dict[str,
         "pid": os.getpid(),
         "chart": hospital.tenant["chart"],
         "users": hospital.tenant["users"],
+        "heavy_patient": hospital.tenant["heavy_patient"],
     }
 
 
 @asynccontextmanager
-async def _simulator(
-    port: int, patients: int, seed: int, gateway: str
-) -> AsyncIterator[tuple[asyncio.subprocess.Process, Hospital]]:
+async def _simulator(wanted: _Wanted, gateway: str) -> AsyncIterator[tuple[asyncio.subprocess.Process, Hospital]]:
     """The simulator in a process of its own, which ends when ours does, however ours ends."""
     from millgate.errors import CallOperator
 
-    arguments = ["--port", str(port), "--patients", str(patients), "--seed", str(seed), "--json", "--until-stdin-closes"]
+    arguments = ["--port", str(wanted.port), "--patients", str(wanted.patients), "--seed", str(wanted.seed)]
+    arguments += ["--json", "--until-stdin-closes", *(["--heavy-patient"] if wanted.heavy_patient else [])]
     arguments += ["--redirect-uri", f"{gateway}/authenticate/callback", "--launch-url", f"{gateway}/launch"]
     process = await asyncio.create_subprocess_exec(
         sys.executable,
