@@ -12,9 +12,10 @@ from millgate.simulator import oauth
 from millgate.simulator.answers import JSON, Answer, Refused, encode, not_found, outcome, unknown_tenant
 from millgate.simulator.authorization import Shared
 from millgate.simulator.authorization_door import authorization_door
-from millgate.simulator.call import Call
+from millgate.simulator.call import FHIR_SURFACES, OPEN_SURFACES, Call
 from millgate.simulator.chart_launch import chart_launch
 from millgate.simulator.discovery import Surface
+from millgate.simulator.dstu2 import surface as dstu2
 from millgate.simulator.faults import FaultDial, Rule
 from millgate.simulator.fhir import FhirSurface
 from millgate.simulator.journal import Journal
@@ -47,6 +48,7 @@ class Simulator:
         self.clock = clock  # the time that the server believes it is
         self.journal = Journal()
         self.shared = shared
+        self._dstu2: dict[str, dstu2.Dstu2] = {}
 
     def locate(self, call: Call) -> None:
         """Note on the call which surface, tenant and resource type it is for; nothing is checked."""
@@ -57,6 +59,10 @@ class Simulator:
             call.surface, rest, prefix = "open", segments[2:], "/open/r4"
         elif segments[:2] == ("patient", "r4"):
             call.surface, rest, prefix = "patient", segments[2:], "/patient/r4"
+        elif segments[:1] == ("dstu2",):
+            call.surface, rest, prefix = dstu2.SECURE, segments[1:], "/dstu2"
+        elif segments[:2] == ("open", "dstu2"):
+            call.surface, rest, prefix = dstu2.OPEN, segments[2:], "/open/dstu2"
         elif segments[:1] in (("tenants",), ("ehr",)):
             call.surface, call.tenant = "authorization", segments[1] if len(segments) > 1 else None
             call.template = f"/{segments[0]}/{{tenant}}/" + "/".join(_without_flow(segments[2:]))
@@ -68,7 +74,8 @@ class Simulator:
             return
         call.tenant = rest[0] if rest else None
         below = rest[1:]
-        call.resource_type = below[0] if below and below[0] in RULES else None
+        known_types = dstu2.OFFERED if call.surface in (dstu2.SECURE, dstu2.OPEN) else RULES
+        call.resource_type = below[0] if below and below[0] in known_types else None
         named = (
             [call.resource_type or ("{unknown}" if below[0] not in ("", "metadata", ".well-known") else below[0])]
             if below
@@ -90,7 +97,7 @@ class Simulator:
             return outcome(500, "exception", severity="fatal")
 
     def _dispatch(self, call: Call) -> Answer:
-        if call.surface in ("ehr", "open", "patient"):
+        if call.surface in FHIR_SURFACES:
             return self._fhir(call)
         if call.surface == "control":
             return self.control(call)
@@ -111,17 +118,27 @@ class Simulator:
         tenant = self.tenants.get(call.tenant or "")
         if tenant is None:
             raise unknown_tenant()
+        if call.surface in (dstu2.SECURE, dstu2.OPEN):
+            return dstu2.Dstu2Surface(self._side(tenant), call).answer(
+                call.segments[2:] if call.surface == dstu2.SECURE else call.segments[3:]
+            )
         surface: Surface = "ehr" if call.surface == "ehr" else "open" if call.surface == "open" else "patient"
         return FhirSurface(tenant, call, surface).answer(call.segments[2:] if surface == "ehr" else call.segments[3:])
+
+    def _side(self, tenant: Tenant) -> dstu2.Dstu2:
+        """A tenant's DSTU2 side, made when it is first called: the start costs nothing of it."""
+        if tenant.tenant_id not in self._dstu2:
+            self._dstu2[tenant.tenant_id] = dstu2.Dstu2(tenant)
+        return self._dstu2[tenant.tenant_id]
 
     def refusal_at_edge(self, call: Call) -> Answer | None:
         """What the edge answers in the server's place: 429 if the client's bucket is empty, 401 if its token died early."""
         tenant = self.tenants.get(call.tenant or "")
-        if tenant is None or call.surface not in ("ehr", "open", "patient"):
+        if tenant is None or call.surface not in FHIR_SURFACES:
             return None
         authorization = call.header("Authorization")
         token = tenant.authorization.find((authorization or "").partition(" ")[2].strip())
-        if token is None and call.surface != "open":
+        if token is None and call.surface not in OPEN_SURFACES:
             return None  # a discovery document, or a call that is refused anyway
         if token is not None:
             call.client = token.client.client_id

@@ -10,6 +10,9 @@ from urllib.parse import parse_qsl
 
 from millgate.simulator.answers import not_acceptable
 
+# The surfaces on which FHIR is spoken; all others are the authorization server's and the test bench's.
+FHIR_SURFACES = frozenset({"ehr", "open", "patient", "dstu2", "dstu2_open"})
+OPEN_SURFACES = frozenset({"open", "dstu2_open"})
 _ACCEPTED = frozenset({"application/fhir+json", "application/json", "application/*", "*/*", "json", "text/json"})
 
 
@@ -43,13 +46,13 @@ class Call:
         """The names in the query string, without their values."""
         return sorted({part.partition("=")[0] for part in self.raw_query.split("&") if part})
 
-    def check_acceptable(self) -> None:
+    def check_acceptable(self, accepted: frozenset[str] = _ACCEPTED) -> None:
         """Refused with 406 if the caller wants another media type than JSON. `_format` wins over `Accept`."""
         wanted = next((value for name, value in parse_qsl(self.raw_query, max_num_fields=200) if name == "_format"), None)
         if wanted is None:
             wanted = self.header("Accept") or "*/*"
         types = [part.partition(";")[0].strip().lower() for part in wanted.split(",")]
-        if not any(media_type.replace(" ", "+") in _ACCEPTED for media_type in types):
+        if not any(media_type.replace(" ", "+") in accepted for media_type in types):
             raise not_acceptable()
 
 

@@ -9,6 +9,7 @@ from typing import Any, Literal
 import msgspec
 
 Persona = Literal["system", "provider", "patient"]
+Release = Literal["r4", "dstu2"]
 USER_PERSONAS: tuple[Persona, ...] = ("provider", "patient")
 
 
@@ -19,7 +20,8 @@ class Client:
     `persona`: one registration serves one persona. `smart_version` is `v1` or `v2`: an app is registered for one of them. `resources`
     is the second, portal-side allow list (all if None). `tenants` names the tenants where the app is enabled (all if None).
     `secret_is_ours`: the simulator made the secret up. An app of users has `redirect_uris`, which are compared exactly, and may have
-    a `launch_url`; a `public` one proves nothing; `offline` is the registered type of access.
+    a `launch_url`; a `public` one proves nothing; `offline` is the registered type of access. `release` is the FHIR release that it
+    is registered for: it knows the scopes of that one alone.
     """
 
     client_id: str
@@ -34,6 +36,7 @@ class Client:
     launch_url: str | None = None
     public: bool = False
     offline: bool = True
+    release: Release = "r4"
 
 
 def read_jwks(path: Path) -> dict[str, Any]:

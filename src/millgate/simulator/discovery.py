@@ -52,6 +52,8 @@ class Addresses:
         self.fhir = f"{origin}/r4/{tenant}"
         self.open = f"{origin}/open/r4/{tenant}"
         self.patient_fhir = f"{origin}/patient/r4/{tenant}"
+        self.dstu2 = f"{origin}/dstu2/{tenant}"
+        self.dstu2_open = f"{origin}/open/dstu2/{tenant}"
         self.issuer = f"{origin}/tenants/{tenant}"
         self.token = f"{self.issuer}/hosts/{urlsplit(origin).netloc}/{_PROFILE}/token"
         self.legacy_token = f"{self.issuer}/{_PROFILE}/token"

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import uuid
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 from urllib.parse import parse_qsl, quote
@@ -59,8 +60,14 @@ def operation_parameters(raw_query: str, names: tuple[str, ...]) -> dict[str, st
     return given
 
 
-def summary_bundle(base: str, raw_query: str, given: dict[str, str], now: datetime) -> Answer:
-    """The answer to `$docref`: one reference, to a summary that is made when it is fetched."""
+def summary_bundle(
+    base: str,
+    raw_query: str,
+    given: dict[str, str],
+    now: datetime,
+    in_release: Callable[[dict[str, Any]], dict[str, Any]] = dict,
+) -> Answer:
+    """The answer to `$docref`: one reference, to a summary that is made when it is fetched. `in_release` puts it in another release."""
     kept = "&".join(f"{name}={quote(given[name], safe='')}" for name in ("patient", "start", "end") if name in given)
     number = str(uuid.uuid4())
     reference = {
@@ -81,7 +88,7 @@ def summary_bundle(base: str, raw_query: str, given: dict[str, str], now: dateti
         ],
     }
     address = f"{base}/DocumentReference/{FETCH}?{raw_query}"
-    entry = {"fullUrl": f"{base}/DocumentReference/{number}", "resource": reference, "search": {"mode": "match"}}
+    entry = {"fullUrl": f"{base}/DocumentReference/{number}", "resource": in_release(reference), "search": {"mode": "match"}}
     bundle = {"resourceType": "Bundle", "id": str(uuid.uuid4()), "type": "searchset"}
     return fhir(200, bundle | {"link": [{"relation": "self", "url": address}], "entry": [entry]})
 

@@ -35,7 +35,7 @@ Kind = Literal[
 ]
 # Kinds that do not strike a single call: they are asked for where they matter.
 _STANDING = frozenset({"broken_record", "token_life", "clock_skew", "capability"})
-Surface = Literal["ehr", "open", "patient", "authorization"]
+Surface = Literal["ehr", "open", "patient", "dstu2", "dstu2_open", "authorization"]
 _HTML = "text/html; charset=utf-8"
 
 

@@ -56,7 +56,8 @@ class FhirSurface:
         if self._surface != "open":
             self._token = self._tenant.authorization.bearer(self._call.header("Authorization"))
             self._call.client = self._token.client.client_id
-            if (self._token.client.persona == "patient") is not (self._surface == "patient"):
+            client = self._token.client
+            if client.release != "r4" or (client.persona == "patient") is not (self._surface == "patient"):
                 raise insufficient_scope()
         if rest[:1] == ("Binary",) and len(rest) == 2 and self._call.method == "GET":
             return self._binary(rest[1])

@@ -10,7 +10,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from millgate.simulator.clients import Client, Persona
+from millgate.simulator.clients import Client, Persona, Release
+from millgate.simulator.dstu2.types import letters as dstu2_letters
 
 V2_FORMS: dict[str, str] = {
     "AllergyIntolerance": "crus",
@@ -56,11 +57,11 @@ _V1 = {"read": "rs", "write": "cud"}
 _SCOPE = re.compile(r"(?P<context>[a-z]+)/(?P<resource>[A-Za-z]+)\.(?P<permission>[a-z]+)")
 
 
-def form(persona: Persona, context: str, resource: str) -> str:
+def form(persona: Persona, context: str, resource: str, release: Release = "r4") -> str:
     """The letters that a tenant offers a persona for a resource type; empty if it offers none."""
     if context not in CONTEXTS[persona] or (context == "patient" and resource in NO_PATIENT_CONTEXT):
         return ""
-    offered = V2_FORMS.get(resource, "")
+    offered = dstu2_letters(resource) if release == "dstu2" else V2_FORMS.get(resource, "")
     if persona != "patient":
         return offered
     if resource in NOT_FOR_PATIENTS:
@@ -109,7 +110,7 @@ def _is_special(scope: str, client: Client) -> bool:
 def permitted_letters(scope: str, client: Client) -> str:
     """The letters of c, r, u, d, s that a scope stands for; empty if the tenant does not know it so for this client."""
     match = _SCOPE.fullmatch(scope)
-    offered = form(client.persona, match["context"], match["resource"]) if match is not None else ""
+    offered = form(client.persona, match["context"], match["resource"], client.release) if match is not None else ""
     if match is None or not offered:
         return ""
     permission = match["permission"]

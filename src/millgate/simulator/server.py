@@ -129,12 +129,15 @@ def _clients(options: Options, tenant_id: str, seed: int) -> list[Client]:
     """
     dice = random.Random(f"client:{tenant_id}:{seed}")
     default: dict[Persona, str] = {p: str(uuid.UUID(int=dice.getrandbits(128), version=4)) for p in ("system", *USER_PERSONAS)}
-    registered = [client for client in options.clients if client.persona == "system"] or [Client(default["system"])]
-    of_users = [client for client in options.clients if client.persona != "system"]
+    own = [client for client in options.clients if client.release == "dstu2"]
+    others = [client for client in options.clients if client.release != "dstu2"]
+    registered = [client for client in others if client.persona == "system"] or [Client(default["system"])]
+    of_users = [client for client in others if client.persona != "system"]
     if options.redirect_uris and not of_users:
         model = replace(options.user_client, redirect_uris=options.redirect_uris)
         of_users = [replace(model, client_id=default[persona], persona=persona) for persona in USER_PERSONAS]
-    enabled = [c for c in (*registered, *of_users) if c.tenants is None or tenant_id in c.tenants]
+    own = own or [Client(str(uuid.UUID(int=dice.getrandbits(128), version=4)), smart_version="v1", release="dstu2")]
+    enabled = [c for c in (*registered, *of_users, *own) if c.tenants is None or tenant_id in c.tenants]
     return [c if c.secret or c.jwks or c.public else _with_secret(c) for c in enabled]
 
 
@@ -159,7 +162,10 @@ def _report(url: str, simulator: Simulator) -> dict[str, Any]:
                 "patient_fhir_base": f"{url}/patient/r4/{tenant.tenant_id}",
                 "chart": f"{url}/ehr/{tenant.tenant_id}/launch",
                 **_system_client(tenant),
-                "clients": [_client_report(client) for client in tenant.clients],
+                "clients": [_client_report(client) for client in tenant.clients if client.release == "r4"],
+                "dstu2_base": f"{url}/dstu2/{tenant.tenant_id}",
+                "dstu2_open_base": f"{url}/open/dstu2/{tenant.tenant_id}",
+                "dstu2_clients": [_client_report(client) for client in tenant.clients if client.release == "dstu2"],
                 "users": [user.shown() for user in tenant.users],
                 "name": tenant.name,
                 "time_zone": tenant.hospital.time_zone,
@@ -174,7 +180,7 @@ def _report(url: str, simulator: Simulator) -> dict[str, Any]:
 
 def _system_client(tenant: Tenant) -> dict[str, str | None]:
     """The tenant's first system app, as `client_id` and `client_secret`."""
-    client = next((client for client in tenant.clients if client.persona == "system"), None)
+    client = next((client for client in tenant.clients if client.persona == "system" and client.release == "r4"), None)
     if client is None:
         return {"client_id": None, "client_secret": None}
     return {"client_id": client.client_id, "client_secret": _shown_secret(client)}
@@ -246,7 +252,9 @@ def _readable(report: dict[str, Any]) -> str:
             f"    tenant  {tenant['tenant']}",
             f"    secure  {tenant['fhir_base']}",
             f"    open    {tenant['open_base']}",
+            f"    dstu2   {tenant['dstu2_base']}",
             *(f"    client  {c['client_id']}  secret {c['client_secret']}  ({c['persona']})" for c in tenant["clients"]),
+            *(f"    client  {c['client_id']}  secret {c['client_secret']}  (dstu2)" for c in tenant["dstu2_clients"]),
             *(f"    user    {u['username']}  password {u['password']}  {u['name']} ({u['persona']})" for u in tenant["users"]),
             *([f"    chart   {tenant['chart']}"] if tenant["users"] else []),
         ]

@@ -15,8 +15,9 @@ from aiohttp import web
 
 from millgate.simulator.answers import Answer, encode
 from millgate.simulator.app import Simulator
-from millgate.simulator.call import Call, overridden_method
+from millgate.simulator.call import FHIR_SURFACES, Call, overridden_method
 from millgate.simulator.changed_statement import changed
+from millgate.simulator.dstu2.surface import OPEN, SECURE, spoken
 from millgate.simulator.faults import Struck, Target, as_page, as_plain_text, status_answer
 
 _EXPOSED = "ETag, Content-Location, Location, X-Request-Id, WWW-Authenticate, Date"
@@ -56,7 +57,7 @@ class Wire:
                 await asyncio.sleep(struck.latency_s)
                 if call.method == "GET" and (request.transport is None or request.transport.is_closing()):
                     raise Lost  # the caller has hung up meanwhile; a write takes effect all the same
-            answer = await self._answer(call, struck)
+            answer = _in_release(call, await self._answer(call, struck))
         except Lost:
             self._note(call, 0, struck)
             return self._hang_up(request)
@@ -113,7 +114,7 @@ class Wire:
 
     def _effect(self, call: Call) -> Answer:
         """What the simulator itself answers. HEAD is a GET whose body stays behind; OPTIONS on FHIR is a CORS preflight."""
-        if call.method == "OPTIONS" and call.surface in ("ehr", "open", "patient"):
+        if call.method == "OPTIONS" and call.surface in FHIR_SURFACES:
             return Answer(200)
         if call.method != "HEAD":
             return self._simulator.answer(call)
@@ -191,12 +192,17 @@ class Wire:
         return response
 
 
+def _in_release(call: Call, answer: Answer) -> Answer:
+    """The answer in the media type of the release that is spoken: what the dial and the edge answer, too."""
+    return spoken(answer) if call.surface in (SECURE, OPEN) else answer
+
+
 def _target(call: Call) -> Target:
     return Target(call.method, call.path, call.surface, call.tenant, call.resource_type)
 
 
 def _common_headers(call: Call, elapsed_s: float) -> dict[str, str]:
-    if call.surface not in ("ehr", "open", "patient"):
+    if call.surface not in FHIR_SURFACES:
         return {}
     headers = {
         "X-Request-Id": call.request_id,
