@@ -50,6 +50,11 @@ class Question:
     patient_id: str | None = None
     category: str | None = None
 
+    def of(self, session: Session) -> tuple[str, Question]:
+        """Whose it is, and what is asked whatever `max_age`: of whoever is held to a patient, a list is that patient's."""
+        patient_id = session.patient_id if self.patient_id is None and self.resource_id is None else self.patient_id
+        return session.id, replace(self, max_age=None, patient_id=patient_id)
+
     async def ask(self, journeys: Journeys, session: Session) -> tuple[str, ...] | tuple[str, tuple[str, ...], bytes]:
         """What it shows, or why it shows nothing; `origin` apart, which depends on who asked before."""
         try:
@@ -109,10 +114,8 @@ async def walk(steps: list[tuple[int, list[tuple[Session, Question]]]]) -> None:
             assert shown[1:] == alone[1:], (session.id, question)
             assert len(shown) > 1 or shown == alone, (session.id, question)
             if session.persona != "system" and shown[0] == "cache":
-                assert (session.id, replace(question, max_age=None)) in asked, (
-                    "a person is repeated only what it was shown itself"
-                )
-        asked |= {(session.id, replace(question, max_age=None)) for session, question in at_once}
+                assert question.of(session) in asked, "a person is repeated only what it was shown itself"
+        asked |= {question.of(session) for session, question in at_once}
     await shared.reader.close()
     whose = {session.id: session for session, _ in (pair for _, some in steps for pair in some)}
     for row in shared.refreshed:
