@@ -17,6 +17,9 @@ from millgate.errors import FixMessage
 MAX_BYTES = 64 * 1024 * 1024
 MAX_DEPTH = 64
 
+# A longer text is not indented to see how deep it is: a hostile one would grow by its depth with each of its lines.
+_INDENTED_AT_MOST = 64 * 1024
+
 _BLANKS = b" \t\r\n"
 
 
@@ -69,6 +72,7 @@ def decode(data: bytes, *, max_bytes: int = MAX_BYTES, max_depth: int = MAX_DEPT
         raise _invalid(f"it has {len(data)} bytes; at most {max_bytes} are taken")
     try:
         value = _decoder.decode(data)
+        deep = _may_nest_deeper(data, max_depth) and _nests_deeper(value, max_depth)
     except msgspec.DecodeError as error:
         raise _invalid(str(error)) from None
     except UnicodeDecodeError:
@@ -77,7 +81,7 @@ def decode(data: bytes, *, max_bytes: int = MAX_BYTES, max_depth: int = MAX_DEPT
         raise _invalid(f"it nests deeper than {max_depth} levels") from None
     except (ValueError, InvalidOperation):
         raise _invalid("it holds a number that is too long") from None
-    if _may_nest_deeper(data, max_depth) and _nests_deeper(value, max_depth):
+    if deep:
         raise _invalid(f"it nests deeper than {max_depth} levels")
     if _may_have_duplicates(data, value) and _has_duplicates(data):
         raise _invalid("one of its objects has the same key twice")
@@ -97,8 +101,12 @@ def _invalid(reason: str) -> FixMessage:
 
 
 def _may_nest_deeper(data: bytes, levels: int) -> bool:
-    """False only where the text has too few opening brackets to nest deeper."""
-    return data.count(b"{") + data.count(b"[") > levels
+    """False only where the text cannot nest deeper: it has too few opening brackets, or no line that is indented so far."""
+    if data.count(b"{") + data.count(b"[") <= levels:
+        return False
+    if len(data) > _INDENTED_AT_MOST:
+        return True
+    return b"\n" + b" " * levels in b"\n" + msgspec.json.format(data, indent=1)
 
 
 def _nests_deeper(value: Any, levels: int) -> bool:

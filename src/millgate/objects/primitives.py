@@ -22,44 +22,45 @@ _TIME_ZONE_WARNINGS = {
 def text(source: dict[str, Any], key: str, field: str, notes: Notes) -> str | None:
     """The string, code, uri or id; an empty one counts as missing."""
     value = source.get(key)
-    if value is None:
-        notes.missing(source, key, field)
-        return None
-    if value.__class__ is not str:
+    if value.__class__ is str:
+        return value or None
+    if value is not None:
         notes.unexpected(field, "a text")
-        return None
-    return value or None
+    elif "_" + key in source:
+        notes.missing(source, key, field)
+    return None
 
 
 def flag(source: dict[str, Any], key: str, field: str, notes: Notes) -> bool | None:
     """The boolean."""
     value = source.get(key)
-    if value is None:
-        notes.missing(source, key, field)
-        return None
-    if value.__class__ is not bool:
+    if value is True or value is False:
+        return value
+    if value is not None:
         notes.unexpected(field, "true or false")
-        return None
-    return bool(value)
+    elif "_" + key in source:
+        notes.missing(source, key, field)
+    return None
 
 
 def whole(source: dict[str, Any], key: str, field: str, notes: Notes) -> int | None:
     """The integer."""
     value = source.get(key)
-    if value is None:
-        notes.missing(source, key, field)
-        return None
-    if value.__class__ is not int:
+    if value.__class__ is int:
+        return int(value)
+    if value is not None:
         notes.unexpected(field, "a whole number")
-        return None
-    return int(value)
+    elif "_" + key in source:
+        notes.missing(source, key, field)
+    return None
 
 
 def decimal(source: dict[str, Any], key: str, field: str, notes: Notes) -> Decimal | None:
     """The decimal with the digits that it came with."""
     value = source.get(key)
     if value is None:
-        notes.missing(source, key, field)
+        if "_" + key in source:
+            notes.missing(source, key, field)
         return None
     if isinstance(value, Decimal) and value.is_finite():
         return value
@@ -82,14 +83,16 @@ def date(source: dict[str, Any], key: str, field: str, notes: Notes) -> str | No
 
 def moment(source: dict[str, Any], key: str, field: str, notes: Notes) -> str | None:
     """The date, dateTime or instant at its own precision; a time without an offset takes the tenant's time zone."""
-    value = text(source, key, field, notes)
-    if value is None:
-        return None
+    value = source.get(key)
+    if value.__class__ is not str or not value:
+        return text(source, key, field, notes)
     if not dates.is_date_time(value):
         notes.invalid(field, "a date or a dateTime")
         return None
-    if dates.has_offset(value):
-        return value
+    return value if dates.has_offset(value) else _localized(value, field, notes)
+
+
+def _localized(value: str, field: str, notes: Notes) -> str:
     localized, code = dates.localized(value, notes.context.time_zone)
     if code is not None:
         notes.warn(code, field, _TIME_ZONE_WARNINGS[code])
