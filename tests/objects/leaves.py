@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
 from millgate.canonical import absent, extensions
-from tests.objects.r4 import DEFINITIONS, PRIMITIVES
+from tests.objects.r4 import DEFINITIONS, PRIMITIVES, variants_of
 
 # Extensions that are read: no row about extensions in general excuses losing one of these.
 KNOWN_EXTENSIONS = frozenset(
@@ -28,17 +28,22 @@ READ_CONTAINED = frozenset(
 
 @dataclass(frozen=True)
 class Leaf:
-    """One leaf: what holds it under which key (so that it can be changed for a moment), its path, the names of all it lies in."""
+    """One leaf: what holds it under which key (so that it can be changed for a moment), its path, the names of all it lies in.
+
+    `misshapen` is what it lies in that is a list where R4 has none, or none where R4 has a list, or one of two where R4 has a choice.
+    """
 
     holder: Any
     key: Any
     path: str
     names: frozenset[str]
+    misshapen: tuple[tuple[Any, Any], ...] = ()
 
     def announced_by(self, resource: dict[str, Any]) -> Iterator[tuple[Any, Any]]:
-        """What holds, under which key, the leaf itself and the object or list that it stands in."""
+        """What holds, under which key, the leaf itself, the object or list that it stands in, and whatever is misshapen around it."""
         yield self.holder, self.key
         yield from _holders_of(self.holder, resource)
+        yield from self.misshapen
 
 
 def _holders_of(sought: Any, node: Any) -> Iterator[tuple[Any, Any]]:
@@ -55,18 +60,45 @@ def leaves(resource: dict[str, Any]) -> Iterator[Leaf]:
 
 
 def _dict_leaves(node: dict[str, Any], path: str, types: tuple[str, ...], trail: frozenset[str], root: str) -> Iterator[Leaf]:
-    for key, child in node.items():
+    for key in node:
         element = key.removeprefix("_")
         names = [f"{kind}.{element}" for kind in types]
         if "DomainResource" not in types and element in ("id", "extension"):
             names.append(f"Element.{element}")
+        known = [DEFINITIONS[kind] for kind in types if kind in DEFINITIONS]
+        if known and not any(element in each for each in known) and element not in ("resourceType", "id", "modifierExtension"):
+            names.append("Element.(unknown)")
         below = (*names, *(DEFINITIONS[kind][element][0] for kind in types if element in DEFINITIONS.get(kind, {})))
-        if element == "extension":
-            yield from _extension_leaves(child, path, types, trail, root)
-        elif element == "contained":
-            yield from _contained_leaves(child, path, trail, root)
-        else:
-            yield from _child_leaves(node, key, child, f"{path}.{key}", below, trail | frozenset(names), root)
+        misshapen = any(_is_misshapen(kind, key, node) for kind in types)
+        for leaf in _element_leaves(node, key, path, types, trail, root, below, frozenset(names)):
+            yield replace(leaf, misshapen=(*leaf.misshapen, (node, key))) if misshapen else leaf
+
+
+def _is_misshapen(kind: str, key: str, node: dict[str, Any]) -> bool:
+    """Whether it is a list where R4 has none, or none where R4 has a list, or stands beside another type of the same choice."""
+    if key not in DEFINITIONS.get(kind, {}):
+        return False
+    others = variants_of(key, kind)
+    return isinstance(node[key], list) is not DEFINITIONS[kind][key][1] or sum(other in node for other in others) > 1
+
+
+def _element_leaves(
+    node: dict[str, Any],
+    key: str,
+    path: str,
+    types: tuple[str, ...],
+    trail: frozenset[str],
+    root: str,
+    below: tuple[str, ...],
+    names: frozenset[str],
+) -> Iterator[Leaf]:
+    child = node[key]
+    if not isinstance(child, list) or key not in ("extension", "contained"):
+        yield from _child_leaves(node, key, child, f"{path}.{key}", below, trail | names, root)
+    elif key == "extension":
+        yield from _extension_leaves(child, path, types, trail, root)
+    else:
+        yield from _contained_leaves(child, path, trail, root, _read_contained(node))
 
 
 def _child_leaves(
@@ -107,11 +139,37 @@ def _typed_extension(
             yield from _child_leaves(extension, key, child, f"{path}.{key}", kinds, trail | names, root)
 
 
-def _contained_leaves(listed: Any, path: str, trail: frozenset[str], root: str) -> Iterator[Leaf]:
+_READ_THROUGH = {"location": "Location", "actor": "HealthcareService", "medicationReference": "Medication"}
+
+
+def _read_contained(resource: dict[str, Any]) -> frozenset[tuple[str, str]]:
+    """The contained resources that are read for what they are: the type, and the reference that leads there."""
+    waiting = list(_pointers({key: value for key, value in resource.items() if key != "contained"}, _READ_THROUGH))
+    found: set[tuple[str, str]] = set()
+    while waiting:
+        pointer = waiting.pop()
+        found.add(pointer)
+        for inside in resource["contained"]:
+            if isinstance(inside, dict) and f"#{inside.get('id')}" == pointer[1]:
+                waiting += [each for each in _pointers(inside, {"itemReference": "Medication"}) if each not in found]
+    return frozenset(found)
+
+
+def _pointers(node: Any, through: dict[str, str]) -> Iterator[tuple[str, str]]:
+    for key, child in node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ():
+        if key in through and isinstance(child, dict) and isinstance(child.get("reference"), str):
+            yield through[key], child["reference"]
+        yield from _pointers(child, through)
+
+
+def _contained_leaves(
+    listed: Any, path: str, trail: frozenset[str], root: str, pointed: frozenset[tuple[str, str]]
+) -> Iterator[Leaf]:
     for index, resource in enumerate(listed):
         kind = resource.get("resourceType")
         name = f"{root}.contained({kind})"
-        names = frozenset({name} | (set() if (root, kind) in READ_CONTAINED else {"DomainResource.contained"}))
+        read = (root, kind) in READ_CONTAINED and (kind, f"#{resource.get('id')}") in pointed
+        names = frozenset({name} | (set() if read else {"DomainResource.contained"}))
         yield from _dict_leaves(resource, f"{path}.contained[{index}]", (name, "DomainResource"), trail | names, root)
 
 

@@ -259,3 +259,15 @@ def _value(kind: str, path: str, turn: int, depth: int) -> Any:
     value["id"] = "local"
     value["extension"] = [{"url": "http://example.org/unheard-of", "valueString": "words"}]
     return value
+
+
+def variants_of(element: str, within: str) -> list[str]:
+    """The elements of a type of which only one may be there at a time, this one among them."""
+    return _variants(element, DEFINITIONS[within])
+
+
+def value_of(element: str, within: str, path: str) -> Any:
+    """A value for an element of a type, with everything in it that R4 has; None for one that goes too deep."""
+    kind, many = DEFINITIONS[within][element]
+    value = None if kind == "Resource" else _value(kind, f"{path}.{element}", 0, path.count("."))
+    return [value] if many and value is not None else value

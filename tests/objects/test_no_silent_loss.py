@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import functools
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -58,7 +59,7 @@ def announced(leaf: Leaf, resource: dict[str, Any], warnings: Any) -> bool:
         holder[key] = None
         _, without = outcome(resource)
         holder[key] = value
-        if without is not None and any(warning not in without for warning in warnings):
+        if without is not None and Counter(warnings) - Counter(without):
             return True
     return False
 

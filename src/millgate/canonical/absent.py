@@ -48,8 +48,10 @@ def coding_reason(coding: Any) -> str | None:
     """The reason that a coding states, by the extension or as a code of the data-absent-reason system, or None."""
     if coding.__class__ is not dict:
         return None
-    if coding.get("system") == SYSTEM and coding.get("code") in REASONS:
-        return str(coding["code"])
+    if coding.get("system") == SYSTEM:
+        code = coding.get("code")
+        if code.__class__ is str and code in REASONS:
+            return str(code)
     return extension_reason(coding)
 
 

@@ -112,9 +112,11 @@ _WHEN = kinds(DateTime="instant", Date="instant", Age="age", Period="period", Ra
 def when(source: dict[str, Any], element: str, field: str, notes: Notes) -> When | None:
     """When something was, with how precise the source says that is."""
     found = choice(source, element, field, notes, When, _WHEN)
-    if found is None:
-        return None
     precision = _precision(source, element, field, notes)
+    if found is None:
+        if precision is not None:
+            notes.invalid(field + ".precision", "a time beside its precision")
+        return None
     return msgspec.structs.replace(found, precision=precision) if precision is not None else found
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
+from millgate.canonical.absent import extension_reason
 from millgate.canonical.exchange import Resource
 from millgate.objects.common import common_fields, opened, source_status
 from millgate.objects.concepts import coding_as_code, concept_of, concepts
@@ -119,6 +120,7 @@ def _take_rules(element: dict[str, Any], level: int, rules: list[ConsentRule], n
     if level > _DEEPEST:
         notes.warn("too_deep", "rules", f"Rules within rules are shown {_DEEPEST} deep; what is deeper is not shown.")
         return
+    notes.reason("rules", extension_reason(element))
     rules.append(_rule(element, level, f"rules[{len(rules)}]", notes))
     for exception in listed(element, "provision", "rules", notes, lambda inner, _field, _notes: inner):
         _take_rules(exception, level + 1, rules, notes)

@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 import msgspec
 
+from millgate.canonical.absent import extension_reason
 from millgate.canonical.exchange import Resource
 from millgate.objects.common import common_fields, opened, source_status
 from millgate.objects.concepts import coding_as_code, concept_of, concepts
@@ -102,6 +103,8 @@ def normalize(resource: Resource, context: Context) -> Document:
     """The document that this canonical DocumentReference describes. Raises FixMessage where it is none with an id."""
     notes = opened(resource, "DocumentReference", context)
     around = member(resource, "context", "encounter_ids", notes) or {}
+    if "extension" in around:
+        notes.reason("encounter_ids", extension_reason(around))
     return Document(
         patient_id=reference_id_of(resource, "subject", "Patient", "patient_id", notes),
         encounter_ids=reference_ids(around, "encounter", "Encounter", "encounter_ids", notes),
@@ -137,6 +140,7 @@ def _attachments(resource: Resource, notes: Notes) -> tuple[DocumentAttachment, 
         place = f"/{index}" if index else ""
         url = None if base is None else f"{base}/documents/{quote(resource['id'], safe='')}/content{place}"
         content = attachment(member(element, "attachment", field, notes) or {}, field, notes, url=url)
+        notes.reason(field, extension_reason(element))
         form = coding_as_code(element.get("format"), field + ".format", notes)
         found.append(DocumentAttachment(format=form, **msgspec.structs.asdict(content)))
     return tuple(found)

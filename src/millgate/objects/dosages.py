@@ -97,6 +97,8 @@ def _dosage(element: dict[str, Any], field: str, notes: Notes, made_of: Medicati
     told = extension_of(element, CLINICAL_INSTRUCTION)
     needed_for = concept_of(element, "asNeededCodeableConcept", field + ".as_needed_for", notes)
     amounts = members(element, "doseAndRate", field + ".dose", notes)
+    for amount in amounts:
+        notes.reason(field + ".dose", extension_reason(amount))
     first = (_dose_and_rate(amounts[0], field, notes, "dose_type") if amounts else None) or _NO_DOSE_AND_RATE
     max_dose = MaxDose(
         per_period=single(element, "maxDosePerPeriod", field + ".max_dose.per_period", notes, ratio),

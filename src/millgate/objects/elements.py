@@ -50,6 +50,7 @@ def listed(
             kept.append(found)
         else:
             notes.fold(f"{field}[{len(kept)}]", field)
+            notes.reason(field, extension_reason(element))
     return tuple(kept)
 
 
@@ -60,7 +61,12 @@ def single(
     if key not in source:
         return None
     element = member(source, key, field, notes)
-    return read(element, field, notes) if element is not None else None
+    if element is None:
+        return None
+    found = read(element, field, notes)
+    if found is None:
+        notes.reason(field, extension_reason(element))
+    return found
 
 
 def first(
@@ -328,6 +334,8 @@ _NO_NOTE = Note()
 
 def attachment(element: dict[str, Any], field: str, notes: Notes, url: str | None = None) -> Attachment:
     """The Attachment; its content is fetched through the given URL of the gateway, and never shown inline."""
+    if "extension" in element:
+        notes.reason(field, extension_reason(element))
     return Attachment(
         content_type=text(element, "contentType", field + ".content_type", notes),
         title=text(element, "title", field + ".title", notes),

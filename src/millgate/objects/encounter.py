@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import msgspec
 
+from millgate.canonical.absent import extension_reason
 from millgate.canonical.exchange import Resource
 from millgate.objects.common import common_fields, opened, source_status
 from millgate.objects.concepts import coding_as_code, concept_of, concepts
@@ -74,6 +75,8 @@ def normalize(resource: Resource, context: Context) -> Encounter:
     """The encounter that this canonical Encounter describes. Raises FixMessage where it is no Encounter with an id."""
     notes = opened(resource, "Encounter", context)
     when = member(resource, "period", "start", notes) or {}
+    if "extension" in when:
+        notes.reason("start", extension_reason(when))
     stay = member(resource, "hospitalization", "admit_source", notes) or {}
     return Encounter(
         patient_id=reference_id_of(resource, "subject", "Patient", "patient_id", notes),

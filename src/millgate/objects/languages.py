@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from millgate.canonical.absent import extension_reason
 from millgate.objects.concepts import concept_of, concepts_of
 from millgate.objects.notes import Notes
 from millgate.objects.primitives import members
@@ -13,6 +14,8 @@ from millgate.objects.shared import Code
 def spoken_languages(resource: dict[str, Any], notes: Notes) -> tuple[Code | None, tuple[Code, ...]]:
     """The language marked as preferred, or the only one, and all others; which of several is meant is not guessed."""
     spoken = members(resource, "communication", "language", notes)
+    for entry in spoken:
+        notes.reason("language", extension_reason(entry))
     preferred = [index for index, entry in enumerate(spoken) if entry.get("preferred") is True]
     candidates = preferred or list(range(len(spoken)))
     chosen = candidates[0] if len(candidates) == 1 else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
+from millgate.canonical.absent import extension_reason
 from millgate.canonical.exchange import Resource
 from millgate.canonical.extensions import BIRTH_SEX, ETHNICITY, GENDER_IDENTITY, RACE, extension_of, extensions_of
 from millgate.objects.common import common_fields, opened
@@ -214,6 +215,7 @@ def _links(resource: Resource, notes: Notes) -> tuple[Reference | None, tuple[Li
             merged_into = single(element, "other", "merged_into", notes, reference)
             continue
         place = f"other_links[{len(others)}]"
+        notes.reason("other_links", extension_reason(element))
         other = single(element, "other", place, notes, reference) or Reference()
         kind = text(element, "type", place + ".type", notes)
         others.append(Link(object=other.object, id=other.id, display=other.display, type=kind))

@@ -15,6 +15,8 @@ from millgate.objects.shared import Timing
 def timing(element: dict[str, Any], field: str, notes: Notes) -> Timing | None:
     """The Timing, its `repeat` beside its events and code."""
     repeat = member(element, "repeat", field, notes) or {}
+    if "extension" in repeat:
+        notes.reason(field, extension_reason(repeat))
     found = Timing(
         code=concept_of(element, "code", field + ".code", notes),
         events=moments(element, "event", field + ".events", notes),
