@@ -25,6 +25,7 @@ from millgate.flow.read import Reader
 from millgate.flow.record import Recorder
 from millgate.flow.refreshing import CUT_OFF, Refreshed
 from millgate.flow.rejections import Rejections
+from millgate.flow.routes import Route, Routes
 from millgate.flow.service_types import BookableTypes
 from millgate.flow.shelf import Shelf
 from millgate.flow.sign_in import SignInFlow
@@ -32,6 +33,8 @@ from millgate.flow.sign_out import GivenBack, SignOut
 from millgate.flow.trust import Trust
 from millgate.flow.write import Writer
 from millgate.pathways.credentials import Credentials
+from millgate.pathways.declared import objects_of
+from millgate.pathways.fhir_dstu2.transport import FhirDstu2
 from millgate.pathways.fhir_r4.transport import FhirR4
 from millgate.pathways.guard import Guard
 from millgate.pathways.http import DICE, Limits, Transport
@@ -70,6 +73,7 @@ class App:
     settings: Settings
     store: Store
     pathway: FhirR4
+    dstu2: FhirDstu2
     authenticator: Authenticator
     bookable: BookableTypes
     recorder: Recorder
@@ -210,6 +214,21 @@ class _Parts:
         return FhirR4(self.transport, Tokens(self.tokens, self.people), self.now, self.trust.check)
 
     @cached_property
+    def dstu2(self) -> FhirDstu2:
+        return FhirDstu2(self.transport, Tokens(self.tokens, self.people), self.now, self.trust.check)
+
+    @cached_property
+    def routes(self) -> Routes:
+        """The pathways in their default order."""
+        return Routes(
+            {
+                "fhir-r4": Route(self.pathway, objects_of("millgate.pathways.fhir_r4")),
+                "fhir-dstu2": Route(self.dstu2, objects_of("millgate.pathways.fhir_dstu2")),
+            },
+            self.store.tenants,
+        )
+
+    @cached_property
     def trust(self) -> Trust:
         return Trust(self.store.origins, self.store.events)
 
@@ -227,6 +246,7 @@ class _Parts:
             now=self.now,
             new_id=_new_session_id,
             session_seconds=self.settings.session_seconds,
+            beside={"fhir-dstu2": self.dstu2},
         )
 
     @cached_property
@@ -310,7 +330,7 @@ class _Parts:
         vault = self.store.vault
         return Reader(
             authenticator=self.authenticator,
-            pathway=self.pathway,
+            routes=self.routes,
             recorder=self.recorder,
             bookable=self.bookable,
             cursors=Cursors(vault.subkey("cursor/encrypt") + vault.subkey("cursor/authenticate")),
@@ -375,6 +395,7 @@ class _Parts:
             settings=self.settings,
             store=self.store,
             pathway=self.pathway,
+            dstu2=self.dstu2,
             authenticator=self.authenticator,
             bookable=self.bookable,
             recorder=self.recorder,

@@ -18,6 +18,7 @@ from millgate.flow.cursor import Cursors
 from millgate.flow.read import ListRequest, Reader
 from millgate.flow.record import Recorder
 from millgate.flow.refreshing import Refreshed
+from millgate.flow.routes import Route, Routes
 from millgate.flow.service_types import BookableTypes
 from millgate.flow.shelf import Shelf
 from millgate.flow.write import Writer
@@ -238,7 +239,7 @@ class Journeys:
         recorder, bookable = Recorder(parties), BookableTypes(parties)
         self.reader = Reader(
             authenticator=authenticator,
-            pathway=ward,
+            routes=Routes({"fhir-r4": Route(ward)}),
             recorder=recorder,
             bookable=bookable,
             cursors=Cursors(bytes(range(64))),

@@ -35,9 +35,7 @@ class Sessions(Protocol):
 
 class Tenants(Protocol):
     async def get(self, name: str) -> Tenant | None: ...
-    async def registration(
-        self, tenant: str, persona: Persona, pathway: PathwayName = FHIR_R4
-    ) -> Registration | None: ...
+    async def registration(self, tenant: str, persona: Persona, pathway: PathwayName = FHIR_R4) -> Registration | None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,9 +192,7 @@ class Authenticator:
     def _by(self, pathway: PathwayName) -> Pathway:
         return self._beside.get(pathway, self._pathway)
 
-    async def parties_of(
-        self, tenant_name: str, persona: Persona, pathway: PathwayName = FHIR_R4
-    ) -> tuple[Tenant, Registration]:
+    async def parties_of(self, tenant_name: str, persona: Persona, pathway: PathwayName = FHIR_R4) -> tuple[Tenant, Registration]:
         """The tenant, with the base that this persona's calls go to, and the gateway's registration there for the persona.
 
         Raises NeedAccess("tenant_not_allowed") where there is none.
@@ -216,9 +212,7 @@ class Authenticator:
         key = f"{pathway}/{persona}/{tenant_name}"
         return await self._parties.of(key, lambda: self._parties_now(tenant_name, persona, pathway))
 
-    async def _parties_now(
-        self, tenant_name: str, persona: Persona, pathway: PathwayName
-    ) -> tuple[Tenant, Registration] | None:
+    async def _parties_now(self, tenant_name: str, persona: Persona, pathway: PathwayName) -> tuple[Tenant, Registration] | None:
         tenant = await self._tenants.get(tenant_name)
         registration = await self._tenants.registration(tenant_name, persona, pathway) if tenant else None
         if tenant is None or registration is None:

@@ -18,6 +18,7 @@ import msgspec
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 
+from millgate.access.parties import FHIR_R4, PathwayName
 from millgate.errors import FixRequest
 
 LIFE = timedelta(hours=24)
@@ -35,7 +36,8 @@ class Place(msgspec.Struct, frozen=True, array_like=True):
     """One place in a walk over pages: the filters it began with, the source's link (None = its first page), the offset in it.
 
     `seen` holds the marks of what the source's page before showed, one after the other: a source may show it once more. `shown` holds
-    those of the `offset` items of this page that were answered already (of their ids; nothing in cursors of older releases).
+    those of the `offset` items of this page that were answered already (of their ids; nothing in cursors of older releases). `pathway` is
+    the one by which the walk goes; older releases had none but FHIR R4.
     """
 
     filters: dict[str, tuple[str, ...]]
@@ -44,6 +46,7 @@ class Place(msgspec.Struct, frozen=True, array_like=True):
     offset: int
     seen: bytes = b""
     shown: bytes = b""
+    pathway: PathwayName = FHIR_R4
 
 
 class _Sealed(msgspec.Struct, array_like=True):

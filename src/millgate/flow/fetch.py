@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from millgate.access.connection import Connection
-from millgate.access.parties import Session
+from millgate.access.parties import PathwayName, Session
 from millgate.access.rules import allowed
 from millgate.canonical import json
 from millgate.canonical.exchange import Call, Query, Resource
@@ -18,10 +18,10 @@ from millgate.flow.authenticate import Authenticator
 from millgate.flow.confinement import includes, visible
 from millgate.flow.cursor import MARK, Place, marks
 from millgate.flow.etags import fingerprint as fingerprint_of
-from millgate.flow.pathway import Pathway
 from millgate.flow.read_request import GetRequest, ListRequest
 from millgate.flow.record import Recorder
 from millgate.flow.rendering import instant
+from millgate.flow.routes import Routes
 from millgate.flow.service_types import BookableTypes
 from millgate.flow.shelf import Shelved
 from millgate.objects import Context, Declaration, encode_object
@@ -50,7 +50,7 @@ class Fetcher:
     def __init__(
         self,
         authenticator: Authenticator,
-        pathway: Pathway,
+        routes: Routes,
         recorder: Recorder,
         bookable: BookableTypes,
         content_url: Callable[[], str | None],
@@ -58,20 +58,21 @@ class Fetcher:
         """`content_url` is where the contents of documents can be had: the gateway's own address."""
         self._authenticator = authenticator
         self._content_url = content_url
-        self._pathway = pathway
+        self._routes = routes
         self._recorder = recorder
         self._bookable = bookable
 
     async def page(self, session: Session, request: ListRequest, place: Place, held: str | None) -> Fetched:
         """The page at a place, without what a session held to one patient may not see."""
         declaration = request.declaration
-        connection = await self._authenticator.connection_of(session)
+        pathway = self._routes.pathway(place.pathway)
+        connection = await self._authenticator.connection_of(session, place.pathway)
         if place.link is not None:
-            page = await self._pathway.follow(connection, declaration.resource_type, place.link)
+            page = await pathway.follow(connection, declaration.resource_type, place.link)
         else:
             filters = await self._bookable.complete(session.tenant, declaration, place.filters)
             query = Query(declaration.resource_type, filters, place.limit, includes(session, declaration))
-            page = await self._pathway.search(connection, query)
+            page = await pathway.search(connection, query)
         shown, withheld = visible(held, page.resources, scoped=declaration.patient_scoped)
         written = [Written.of(resource) for resource in shown]
         beside = [Written.of(resource) for resource in visible(held, page.included, scoped=False)[0]]
@@ -83,10 +84,10 @@ class Fetcher:
         shelved = self._shelve(connection, request, written, beside, page.next_link, page.fetched_at, warnings, marks(place.seen))
         return shelved, page.calls
 
-    async def one(self, session: Session, request: GetRequest, held: str | None) -> Fetched:
-        """One object, with what its fields look at too."""
-        connection = await self._authenticator.connection_of(session)
-        found = await self._pathway.read(connection, request.declaration.resource_type, request.id)
+    async def one(self, session: Session, request: GetRequest, held: str | None, by: PathwayName) -> Fetched:
+        """One object by one pathway, with what its fields look at too."""
+        connection = await self._authenticator.connection_of(session, by)
+        found = await self._routes.pathway(by).read(connection, request.declaration.resource_type, request.id)
         if not visible(held, [found.resource], scoped=request.declaration.patient_scoped)[0]:
             error = NeedAccess(
                 "patient_out_of_context", "The session is held to one patient, and this is not that patient's alone."
@@ -110,7 +111,7 @@ class Fetcher:
         if companion_id is None:
             return [], ()
         try:
-            found = await self._pathway.read(connection, resource_type, companion_id)
+            found = await self._routes.pathway(connection.registration.pathway).read(connection, resource_type, companion_id)
         except GatewayError as error:
             if error.code not in ("not_found", "scope_narrowed"):
                 raise
@@ -124,7 +125,7 @@ class Fetcher:
             return  # the patient host masks what it shows: that is no version of the record
         await self._recorder.put(
             connection.tenant.name,
-            self._pathway.name,
+            connection.registration.pathway,
             resources,
             received_at,
             fingerprints,
@@ -145,7 +146,7 @@ class Fetcher:
         """Normalize and encode each resource that was not `seen` on the page before; one that cannot be read becomes a warning."""
         context = Context(
             tenant=connection.tenant.name,
-            pathway=self._pathway.name,
+            pathway=connection.registration.pathway,
             received_at=instant(fetched_at),
             time_zone=connection.tenant.time_zone,
             include_fhir=request.form == "objects+fhir",

@@ -19,11 +19,11 @@ from millgate.flow.confinement import check_rights, check_searchable, confined, 
 from millgate.flow.cursor import LONGEST_KEPT, Cursors, Holder, Place, same_filters
 from millgate.flow.etags import names_current, object_etag
 from millgate.flow.fetch import Fetched, Fetcher
-from millgate.flow.pathway import Pathway
 from millgate.flow.read_request import Answer, Form, GetRequest, ListRequest, Origin
 from millgate.flow.record import Recorder
 from millgate.flow.refreshing import Refreshed, Refreshing
 from millgate.flow.rendering import MOST_BODIES, instant, list_body, one_body
+from millgate.flow.routes import Routes
 from millgate.flow.service_types import BookableTypes
 from millgate.flow.sharing import Key, Sharing
 from millgate.flow.shelf import Body, Shelf, Shelved
@@ -57,7 +57,7 @@ class Reader:
         self,
         *,
         authenticator: Authenticator,
-        pathway: Pathway,
+        routes: Routes,
         recorder: Recorder,
         bookable: BookableTypes,
         cursors: Cursors,
@@ -69,7 +69,8 @@ class Reader:
     ) -> None:
         """`tell` has the other gateways `forget`; `audited` commits the row of what was asked anew behind an answer."""
         self._authenticator = authenticator
-        self._fetcher = Fetcher(authenticator, pathway, recorder, bookable, content_url)
+        self._routes = routes
+        self._fetcher = Fetcher(authenticator, routes, recorder, bookable, content_url)
         self._cursors = cursors
         self._shelf = shelf
         self._now = now
@@ -87,15 +88,15 @@ class Reader:
         request = confined(session, request)
         tenant = await self._authenticator.tenant_of(session)
         holder = Holder(tenant.name, tenant.fhir_base, session.client_id, declaration.name, session.patient_id)
-        place = self._place(request, holder)
+        place = await self._place(session, request, holder)
         held = held_patient(session, check_rights(session, declaration, place.filters))
         filters = tuple(sorted(place.filters.items()))
-        key = (*realm(session, tenant, declaration), request.form, place.link, place.seen, place.limit, filters)
+        key = (*realm(session, tenant, declaration), request.form, place.pathway, place.link, place.seen, place.limit, filters)
         page, calls, origin = await self._held_or_fetched(
             session, key, request, place.filters.get("patient_id", ()), lambda: self._fetcher.page(session, request, place, held)
         )
         body = list_body(page, request, place, holder, self._cursors)
-        answer = _answer(page, body, origin, calls)
+        answer = _answer(page, body, origin, calls, place.pathway)
         # Who asks about a patient has looked at the patient, also where nothing was found.
         answer.patients = tuple(sorted({*answer.patients, *place.filters.get("patient_id", ())}))
         return answer
@@ -108,11 +109,12 @@ class Reader:
         if declaration.name == "patient":
             allow_patient(session, request.id, context)
         tenant = await self._authenticator.tenant_of(session)
-        key = (*realm(session, tenant, declaration), request.form, "one", request.id)
+        by = (await self._routes.of(session, declaration, request.pathway))[0]
+        key = (*realm(session, tenant, declaration), request.form, by, "one", request.id)
         page, calls, origin = await self._held_or_fetched(
-            session, key, request, (), lambda: self._fetcher.one(session, request, held)
+            session, key, request, (), lambda: self._fetcher.one(session, request, held, by)
         )
-        return _answer(page, one_body(page, request.form), origin, calls)
+        return _answer(page, one_body(page, request.form), origin, calls, by)
 
     async def written(self, tenant: str, objects: Sequence[str]) -> None:
         """Facts about these objects were written at a source, or a feed brought them: nobody is shown what was true before.
@@ -148,10 +150,13 @@ class Reader:
         """Cut off what is asked anew in the background."""
         await self._refreshing.close()
 
-    def _place(self, request: ListRequest, holder: Holder) -> Place:
+    async def _place(self, session: Session, request: ListRequest, holder: Holder) -> Place:
         if request.cursor is None:
-            return Place(dict(request.filters), request.limit or DEFAULT_LIMIT, None, 0)
+            by = (await self._routes.of(session, request.declaration, request.pathway))[0]
+            return Place(dict(request.filters), request.limit or DEFAULT_LIMIT, None, 0, pathway=by)
         place = self._cursors.open(request.cursor, holder, self._now())
+        if request.pathway not in (None, place.pathway):
+            raise FixRequest("invalid_cursor", f"This cursor goes on by {place.pathway}; leave `pathway` out, or begin again.")
         if not same_filters(request.filters, place):
             raise FixRequest(
                 "invalid_cursor",
@@ -213,6 +218,7 @@ class Reader:
         return replace(held, warnings=(*held.warnings, STALE), bodies={})
 
 
-def _answer(page: Shelved, body: Body, origin: Origin, calls: Sequence[Call]) -> Answer:
+def _answer(page: Shelved, body: Body, origin: Origin, calls: Sequence[Call], by: str) -> Answer:
     sent = body.live if origin == "live" else body.cached
-    return Answer(sent, body.etag, origin, page.as_of, body.ids, body.patients, calls, stale=STALE in page.warnings)
+    stale = STALE in page.warnings
+    return Answer(sent, body.etag, origin, page.as_of, body.ids, body.patients, calls, pathway=by, stale=stale)

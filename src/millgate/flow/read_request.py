@@ -25,6 +25,7 @@ class ListRequest:
     cursor: str | None
     max_age: float | None
     form: Form
+    pathway: str | None = None  # one pathway's name; without, the tenant's order says
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,7 @@ class GetRequest:
     id: str
     max_age: float | None
     form: Form
+    pathway: str | None = None
 
 
 @dataclass(slots=True)
@@ -48,4 +50,5 @@ class Answer:
     ids: tuple[str, ...]
     patients: tuple[str, ...]
     calls: Sequence[Call]
+    pathway: str | None = None  # by which it came
     stale: bool = False  # older than was asked for, since the source cannot be reached

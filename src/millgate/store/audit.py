@@ -174,6 +174,7 @@ class Audit:
             code=code,
             calls=tuple(Call(*call) for call in detail.calls),
             freshness=freshness,
+            pathway=detail.pathway,
         )
         return Recorded(seq, entry, bytes(row[15]))
 

@@ -39,7 +39,8 @@ class Entry:
     """One access, as the audit trail tells it: who, what, about whom, why, and how it ended. Never clinical content.
 
     `action` is authenticate, read, search, create, update, delete, operator …; `status` the HTTP status (0 where there was none);
-    `freshness` says where the answer came from (live, cache, store). `user`, `target_ids`, `patients` and `calls` are sealed.
+    `freshness` says where the answer came from (live, cache, store), `pathway` by which way. `user`, `target_ids`, `patients`, `calls`
+    and `pathway` are sealed.
     """
 
     at: datetime
@@ -58,6 +59,7 @@ class Entry:
     code: str | None = None
     calls: Sequence[Call] = field(default=(), repr=False)
     freshness: str | None = None
+    pathway: str | None = None
 
 
 class Detail(msgspec.Struct, array_like=True, frozen=True):
@@ -67,6 +69,7 @@ class Detail(msgspec.Struct, array_like=True, frozen=True):
     target_ids: tuple[str, ...]
     patients: tuple[str, ...]
     calls: tuple[tuple[str, str, int | None, str, str | None], ...]
+    pathway: str | None = None  # not in rows of older releases
 
 
 @lru_cache(maxsize=4096)
@@ -119,6 +122,7 @@ def encoded(keys: TenantKeys, entry: Entry) -> list[bytes]:
             entry.target_ids,
             entry.patients,
             [(call.method, call.resource_type, call.status, call.request_id, call.upstream_request_id) for call in entry.calls],
+            *((entry.pathway,) if entry.pathway else ()),
         )
     )
     tenant = entry.tenant or ""

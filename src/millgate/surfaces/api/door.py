@@ -74,6 +74,7 @@ class Seen:
     patients: Sequence[str] = ()
     calls: Sequence[Call] = ()
     origin: str | None = None
+    pathway: str | None = None
     # Of a sign-in, which is no session yet; and why it failed, where the answer itself is none of an error's.
     session_id: str | None = None
     persona: str | None = None
@@ -257,6 +258,7 @@ class Door:
                 code=code or seen.code,
                 calls=tuple(seen.calls),
                 freshness=seen.origin,
+                pathway=seen.pathway,
             )
         )
 

@@ -110,7 +110,7 @@ def _common() -> list[Parameter]:
             schema=Schema(type=OpenAPIType.INTEGER, minimum=0, maximum=86_400),
         ),
         _text("`fhir` adds the canonical resource to each object.", "include", enum=["fhir"]),
-        _text("The pathway to read by.", "pathway", enum=["fhir-r4"]),
+        _text("The pathway to read by; without, the tenant's order for this object.", "pathway", enum=["fhir-r4", "fhir-dstu2"]),
         Parameter(
             name="If-None-Match",
             param_in="header",

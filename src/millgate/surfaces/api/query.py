@@ -21,7 +21,7 @@ from millgate.flow.summary import SummaryRequest
 from millgate.objects import OBJECTS, Declaration
 from millgate.objects.declaration import Filter
 
-PATHWAYS = ("fhir-r4",)
+PATHWAYS = ("fhir-r4", "fhir-dstu2")
 LIST_PARAMETERS = ("limit", "cursor", "max_age", "include", "pathway", "ids")
 EVENT_PARAMETERS = ("after", "cursor", "limit", "type", "tenant")
 FOLLOW_PARAMETERS = ("after", "type", "tenant")
@@ -53,9 +53,9 @@ def _list(object_name: str, query: bytes, fhir: bool, no_cache: bool) -> ListReq
         found["ids"] = _ids(given["ids"], problems)
     limit = _number("limit", given, 1, 200, problems)
     cursor = _once("cursor", given, problems)
-    common = _common(given, fhir, no_cache, problems)
+    common = _common(given, fhir, no_cache, problems, PATHWAYS)
     _refuse(problems)
-    return ListRequest(declaration, found, limit, cursor, *common)
+    return ListRequest(declaration, found, limit, cursor, *common, _pathway(given))
 
 
 # Callers ask the same things again and again. Long queries (cursors, mostly) come once, and would fill the memory.
@@ -67,9 +67,9 @@ def parse_one(object_name: str, object_id: str, query: bytes, fhir: bool, no_cac
     given, problems = _pairs(query, ONE_PARAMETERS)
     if not _ID.fullmatch(object_id):
         problems.append(FieldProblem("id", "invalid", "an id has 1 to 256 printable ASCII characters"))
-    common = _common(given, fhir, no_cache, problems)
+    common = _common(given, fhir, no_cache, problems, PATHWAYS)
     _refuse(problems)
-    return GetRequest(OBJECTS[object_name], object_id, *common)
+    return GetRequest(OBJECTS[object_name], object_id, *common, _pathway(given))
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,16 +223,24 @@ def _number(name: str, given: Mapping[str, list[str]], low: int, high: int, prob
     return int(text)
 
 
+def _pathway(given: Mapping[str, list[str]]) -> str | None:
+    return given["pathway"][0] if "pathway" in given else None
+
+
 def _common(
-    given: Mapping[str, list[str]], fhir: bool, no_cache: bool, problems: list[FieldProblem]
+    given: Mapping[str, list[str]],
+    fhir: bool,
+    no_cache: bool,
+    problems: list[FieldProblem],
+    pathways: tuple[str, ...] = PATHWAYS[:1],
 ) -> tuple[float | None, Form]:
     max_age = _number("max_age", given, 0, OLDEST_S, problems)
     include = _once("include", given, problems)
     if include and include != "fhir":
         problems.append(FieldProblem("include", "invalid", "may be fhir"))
     pathway = _once("pathway", given, problems)
-    if pathway and pathway not in PATHWAYS:
-        problems.append(FieldProblem("pathway", "invalid", f"may be {', '.join(PATHWAYS)}"))
+    if pathway and pathway not in pathways:
+        problems.append(FieldProblem("pathway", "invalid", f"may be {', '.join(pathways)}"))
     form: Form = "fhir" if fhir else "objects+fhir" if include == "fhir" else "objects"
     return (0 if no_cache else max_age), form
 

@@ -102,6 +102,7 @@ def _answer(shape: type[msgspec.Struct], told: str) -> ResponseSpec:
 def _reply(answer: Answer, asked: Asked, seen: Seen, fhir: bool, now: datetime) -> Reply:
     """The answer with its ETag; one from the cache says its age, which objects and FHIR have no member for. Source: RFC 9111 §5.1."""
     seen.ids, seen.patients, seen.calls, seen.origin = answer.ids, answer.patients, answer.calls, answer.origin
+    seen.pathway = answer.pathway
     headers = [("etag", answer.etag), PRIVATE, ("vary", "accept, authorization")]
     if answer.stale:  # single objects and FHIR bundles have no place for a warning
         headers.append(("warning", '110 - "Response is Stale"'))

@@ -184,6 +184,7 @@ def _row(recorded: Recorded) -> dict[str, Any]:
         "status": entry.status,
         "code": entry.code,
         "freshness": entry.freshness,
+        "pathway": entry.pathway,
         "calls": [
             {
                 "method": call.method,
