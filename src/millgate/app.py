@@ -334,7 +334,7 @@ class _Parts:
             recorder=self.recorder,
             bookable=self.bookable,
             cursors=Cursors(vault.subkey("cursor/encrypt") + vault.subkey("cursor/authenticate")),
-            shelf=Shelf(self.settings.cache_bytes),
+            shelf=Shelf(self.settings.cache_bytes // 2),  # the other half is what the reader makes of resources
             now=self.now,
             content_url=lambda: self.address.url.rstrip("/"),
             tell=self.store.notices.tell,

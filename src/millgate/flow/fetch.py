@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 from millgate.access.connection import Connection
 from millgate.access.parties import PathwayName, Session
@@ -18,6 +19,7 @@ from millgate.flow.authenticate import Authenticator
 from millgate.flow.confinement import includes, visible
 from millgate.flow.cursor import MARK, Place, marks
 from millgate.flow.etags import fingerprint as fingerprint_of
+from millgate.flow.making import RECEIVED, Item, Making
 from millgate.flow.read_request import GetRequest, ListRequest
 from millgate.flow.record import Recorder
 from millgate.flow.rendering import instant
@@ -54,10 +56,12 @@ class Fetcher:
         recorder: Recorder,
         bookable: BookableTypes,
         content_url: Callable[[], str | None],
+        making: Making,
     ) -> None:
         """`content_url` is where the contents of documents can be had: the gateway's own address."""
         self._authenticator = authenticator
         self._content_url = content_url
+        self._making = making
         self._routes = routes
         self._recorder = recorder
         self._bookable = bookable
@@ -147,13 +151,15 @@ class Fetcher:
         context = Context(
             tenant=connection.tenant.name,
             pathway=connection.registration.pathway,
-            received_at=instant(fetched_at),
+            received_at=RECEIVED,
             time_zone=connection.tenant.time_zone,
             include_fhir=request.form == "objects+fhir",
             base_url=connection.tenant.fhir_base,
             content_url=self._content_url(),
             included={f"{one.resource.get('resourceType')}/{one.resource.get('id')}": one.resource for one in beside},
         )
+        circumstances = (request.declaration.name, request.form, *_told(context), *(one.fingerprint for one in beside))
+        received_at = instant(fetched_at).encode()
         items: list[bytes] = []
         fingerprints: list[bytes] = []
         ids: list[str] = []
@@ -164,14 +170,14 @@ class Fetcher:
             if one.fingerprint[:MARK] in seen:
                 continue
             try:
-                item = one.raw if request.form == "fhir" else encode_object(request.declaration.normalize(resource, context))
+                item = self._making.of((one.fingerprint, *circumstances), partial(_made, request, one, context))
             except GatewayError as error:
                 spoiled.append({"code": error.code, "detail": f"{_reference(resource)}: {error.detail}"})
                 continue
-            items.append(item)
+            items.append(item.received(received_at))
             fingerprints.append(one.fingerprint)
-            ids.append(str(resource.get("id", "")))
-            patients.append(patients_of(resource))
+            ids.append(item.id)
+            patients.append(item.patients)
         if isinstance(request, GetRequest) and not items:
             raise CallOperator("upstream_error", f"The source's record cannot be read: {spoiled[0]['detail']}")
         return Shelved(
@@ -190,3 +196,14 @@ class Fetcher:
 
 def _reference(resource: Resource) -> str:
     return f"{resource.get('resourceType', 'resource')} at position {resource.get('id', 'without id')}"
+
+
+def _made(request: ListRequest | GetRequest, one: Written, context: Context) -> Item:
+    """One resource as what is asked for."""
+    made = one.raw if request.form == "fhir" else encode_object(request.declaration.normalize(one.resource, context))
+    return Item.of(made, str(one.resource.get("id", "")), patients_of(one.resource))
+
+
+def _told(context: Context) -> tuple[str | None, ...]:
+    """What of a context an item depends on, beside the resources."""
+    return (context.tenant, context.pathway, context.time_zone, context.base_url, context.content_url)

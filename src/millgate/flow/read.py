@@ -19,6 +19,7 @@ from millgate.flow.confinement import check_rights, check_searchable, confined, 
 from millgate.flow.cursor import LONGEST_KEPT, Cursors, Holder, Place, same_filters
 from millgate.flow.etags import names_current, object_etag
 from millgate.flow.fetch import Fetched, Fetcher
+from millgate.flow.making import Making
 from millgate.flow.read_request import Answer, Form, GetRequest, ListRequest, Origin
 from millgate.flow.record import Recorder
 from millgate.flow.refreshing import Refreshed, Refreshing
@@ -67,10 +68,13 @@ class Reader:
         tell: Callable[[str, Sequence[str]], Awaitable[None]],
         audited: Callable[[Refreshed], Awaitable[None]],
     ) -> None:
-        """`tell` has the other gateways `forget`; `audited` commits the row of what was asked anew behind an answer."""
+        """What was made of resources takes as much memory again as the `shelf`.
+
+        `tell` has the other gateways `forget`; `audited` commits the row of what was asked anew behind an answer.
+        """
         self._authenticator = authenticator
         self._routes = routes
-        self._fetcher = Fetcher(authenticator, routes, recorder, bookable, content_url)
+        self._fetcher = Fetcher(authenticator, routes, recorder, bookable, content_url, Making(shelf.limit))
         self._cursors = cursors
         self._shelf = shelf
         self._now = now

@@ -49,7 +49,7 @@ class Shelf:
     """The least recently used answers go first once `limit` bytes are held."""
 
     def __init__(self, limit: int) -> None:
-        self._limit = limit
+        self.limit = limit
         self._held = 0
         self._pages: OrderedDict[tuple[Hashable, ...], tuple[Shelved, int]] = OrderedDict()
 
@@ -65,11 +65,11 @@ class Shelf:
         """Keep `page`, and let go of the least recently used ones beyond the limit. A page over the whole limit is not kept."""
         self._drop(key)
         size = page.size
-        if size > self._limit:
+        if size > self.limit:
             return
         self._pages[key] = (page, size)
         self._held += size
-        while self._held > self._limit:
+        while self._held > self.limit:
             self._drop(next(iter(self._pages)))
 
     def forget(self, tenant: str, objects: Iterable[str]) -> None:
