@@ -11,6 +11,7 @@ from millgate.objects.names import object_name
 from millgate.objects.notes import Notes
 from millgate.objects.primitives import member, moment, text
 from millgate.objects.shared import Source
+from millgate.terminology import value_sets
 
 
 def opened(resource: Any, resource_type: str, context: Context) -> Notes:
@@ -33,6 +34,12 @@ def common_fields(notes: Notes) -> dict[str, Any]:
     resource, context = notes.resource, notes.context
     if "modifierExtension" in resource:
         notes.modified(resource, notes.resource["resourceType"])
+    for allowed in value_sets(resource["resourceType"]):
+        value = resource.get(allowed.element)
+        if value is not None and not allowed.knows(value):
+            notes.warn(
+                "unknown_code", allowed.field, "The code is none of those that FHIR R4 has for this; it is shown as it came."
+            )
     meta = member(resource, "meta", "source", notes) or {}
     resource_type = resource["resourceType"]
     source = Source(

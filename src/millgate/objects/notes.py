@@ -21,6 +21,7 @@ WARNING_CODES = {
     "unexpected_reference": "A reference does not point to what the field is about; it is not shown.",
     "unresolved_reference": "A reference points to a contained resource that is not there.",
     "foreign_reference": "A reference points to another server; the id is its whole URL.",
+    "unknown_code": "The code is none of the value set that FHIR requires here; it is shown as it came.",
     "unknown_unit": "The unit's code is said to be one of UCUM, and is none; it is shown as it came.",
     "number_as_text": "A number came as text; it is shown as a number.",
     "unexpected_kind": "The resource does not say that it is of the kind that the object is about; it is shown as if it were.",

@@ -7,11 +7,13 @@ from millgate.terminology.identifier_types import identifier_type_of_code, ident
 from millgate.terminology.lifting import lifting_order
 from millgate.terminology.systems import CodeSystem, canonical_system, is_public_system, short_name, system_by_short_name
 from millgate.terminology.units import UCUM, is_ucum
+from millgate.terminology.value_sets import ValueSet, value_sets
 
 __all__ = [
     "UCUM",
     "CodeSet",
     "CodeSystem",
+    "ValueSet",
     "canonical_system",
     "identifier_type_of_code",
     "identifier_type_of_system",
@@ -22,4 +24,5 @@ __all__ = [
     "parse_code_set",
     "short_name",
     "system_by_short_name",
+    "value_sets",
 ]
