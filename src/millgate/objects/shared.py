@@ -12,8 +12,11 @@ from millgate.objects.declaration import about
 Pathway = Literal["fhir-r4", "fhir-dstu2", "millennium", "healtheintent", "hl7v2", "ccda"]
 
 
-class Shared(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Base of all types: immutable, and without a key for what is missing."""
+class Shared(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """Base of all types: immutable, and without a key for what is missing.
+
+    None can be part of a cycle, so the garbage collector is told to leave them alone: a page has tens of thousands.
+    """
 
 
 class Coding(Shared, frozen=True, kw_only=True):
