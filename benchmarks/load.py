@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import statistics
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import repeat
 from urllib.parse import urlsplit
 
 
@@ -23,10 +24,10 @@ class Load:
 
 
 class _Connection(asyncio.Protocol):
-    """One keep-alive connection that asks the same thing again and again."""
+    """One keep-alive connection that asks for one thing after the other, as long as there are any."""
 
-    def __init__(self, request: bytes, until: float, latencies: list[float], status: int) -> None:
-        self.request = request
+    def __init__(self, requests: Iterator[bytes], until: float, latencies: list[float], status: int) -> None:
+        self.requests = requests
         self.begins = b"http/1.1 %d" % status
         self.until = until
         self.latencies = latencies
@@ -42,8 +43,12 @@ class _Connection(asyncio.Protocol):
         self._ask()
 
     def _ask(self) -> None:
+        request = next(self.requests, None)
+        if request is None:
+            self.transport.close()
+            return
         self._sent = time.perf_counter()
-        self.transport.write(self.request)  # type: ignore[attr-defined]
+        self.transport.write(request)  # type: ignore[attr-defined]
 
     def data_received(self, data: bytes) -> None:
         """Take an answer when it is whole, and ask again."""
@@ -72,22 +77,33 @@ class _Connection(asyncio.Protocol):
             self.done.set_result(None)
 
 
-async def load(
-    url: str, headers: Mapping[str, str], *, connections: int, seconds: float, warm_up_s: float = 0.5, status: int = 200
-) -> Load:
-    """Ask `url` over so many connections for so long; the first moments are not counted."""
-    if warm_up_s:
-        await load(url, headers, connections=connections, seconds=warm_up_s, warm_up_s=0, status=status)
+def _request(url: str, headers: Mapping[str, str]) -> bytes:
     parts = urlsplit(url)
     path = parts.path + (f"?{parts.query}" if parts.query else "")
     lines = [f"GET {path} HTTP/1.1", f"Host: {parts.netloc}", *(f"{name}: {value}" for name, value in headers.items()), "", ""]
-    request = "\r\n".join(lines).encode()
+    return "\r\n".join(lines).encode()
+
+
+async def load(
+    url: str | Sequence[str],
+    headers: Mapping[str, str],
+    *,
+    connections: int,
+    seconds: float,
+    warm_up_s: float = 0.5,
+    status: int = 200,
+) -> Load:
+    """Ask `url` over so many connections for so long; the first moments are not counted. Of several, each is asked once."""
+    if warm_up_s:
+        await load(url, headers, connections=connections, seconds=warm_up_s, warm_up_s=0, status=status)
+    parts = urlsplit(url if isinstance(url, str) else url[0])
+    requests = repeat(_request(url, headers)) if isinstance(url, str) else iter([_request(one, headers) for one in url])
     latencies: list[float] = []
     started = time.perf_counter()
     made = [
         (
             await asyncio.get_running_loop().create_connection(
-                lambda: _Connection(request, started + seconds, latencies, status), parts.hostname or "", parts.port or 80
+                lambda: _Connection(requests, started + seconds, latencies, status), parts.hostname or "", parts.port or 80
             )
         )[1]
         for _ in range(connections)
