@@ -153,11 +153,16 @@ async def with_many_labs(caller: Caller) -> str:
 async def test_a_limit_shows_the_newest_and_says_how_many_there_are_beside(mercy: Caller, patient: str) -> None:
     said = await mercy.get(f"/patients/{patient}/summary", limit=2, sections="vital_signs,encounters")
     found = sections_of(said)
-    assert [one["count"] for one in found.values()] == [2, 2]
+    assert [
+        len([one for one in each["data"] if one["object"] == kind])
+        for kind, each in zip(("observation", "encounter"), found.values(), strict=True)
+    ] == [2, 2]
     assert {warning["code"] for one in found.values() for warning in one["warnings"]} >= {"limited"}
     listed = await mercy.all("/encounters", patient_id=patient)
     right = sorted((one.get("start", "") for one in listed if one["status"] != "entered-in-error"), reverse=True)
-    assert [one["start"][:10] for one in found["encounters"]["data"]] == [start[:10] for start in right[:2]]
+    assert [one["start"][:10] for one in found["encounters"]["data"] if one["object"] == "encounter"] == [
+        start[:10] for start in right[:2]
+    ]
 
 
 async def test_the_document_is_fhir_r4_to_two_validators(mercy: Caller, patient: str) -> None:
@@ -232,9 +237,10 @@ async def test_the_audit_chain_says_who_began_to_see_what_and_what_was_shown(mer
     page = await mercy.get(f"/patients/{patient}/summary", headers={"Accept": HTML}, sections="encounters")
     ended, begun = await audited(stack, streamed.headers["X-Request-Id"], 2)
     assert (begun["ids"], begun["object"], begun["patients"]) == ([patient], "summary", [patient])
-    assert ended["ids"] == [f"Encounter/{one['id']}" for one in sections_of(streamed)["encounters"]["data"]]
+    data = sections_of(streamed)["encounters"]["data"]
+    assert [one.partition("/")[2] for one in ended["ids"]] == [one["id"] for one in data]
     assert ended["status"] == 200
-    assert {call["resource_type"] for call in ended["calls"]} == {"Encounter"}
+    assert {call["resource_type"] for call in ended["calls"]} == {"Condition", "Encounter"}
     (whole,) = await audited(stack, page.headers["X-Request-Id"], 1)
     assert whole["ids"][0] == patient
     assert whole["ids"][1].startswith("Encounter/")
@@ -252,4 +258,4 @@ async def test_whoever_hangs_up_is_in_the_audit_chain(
             answer.close()
         ended, _ = await audited(stack, request_id, 2)
     assert (ended["status"], ended["code"]) == (499, "caller_gone")
-    assert [call["resource_type"] for call in ended["calls"]] == ["Encounter"]
+    assert "Encounter" in {call["resource_type"] for call in ended["calls"]}

@@ -33,8 +33,9 @@ class Keep:
 class Part:
     """One search that a section is made of.
 
-    `active` names the field by which what is active goes first; `newest_first` says that the source lists it so; `times` are the
-    fields that say when, the first that is there counts; `columns` are what a table shows.
+    `active` names the field by which what is active goes first; `newest_first` says that the source lists it so; `page` is how many
+    objects to ask for at once (of what sources give unpaged: all, since a page that is given once need not be walked in steps);
+    `times` are the fields that say when, the first that is there counts; `columns` are what a table shows.
     """
 
     title: str
@@ -43,6 +44,7 @@ class Part:
     keep: Keep | None
     active: str | None
     newest_first: bool
+    page: int
     times: tuple[str, ...]
     columns: tuple[str, ...]
 
@@ -86,6 +88,7 @@ def _part(row: dict[str, str]) -> Part:
         keep=_keep(row["keep"]),
         active=row["active"] or None,
         newest_first=row["newest_first"] == "yes",
+        page=int(row["page"]),
         times=tuple(row["times"].split()),
         columns=tuple(row["columns"].split()),
     )

@@ -29,7 +29,6 @@ from millgate.objects import OBJECTS
 
 log = structlog.get_logger(__name__)
 
-PAGE = 200  # objects asked for at once; a source may give fewer
 NOT_OFFERED = frozenset({"not_offered_by_tenant", "search_not_supported"})
 
 
@@ -213,7 +212,7 @@ class Walk:
     def _asking(self, part: Part, cursor: str | None) -> ListRequest:
         filters = {} if cursor else {"patient_id": (self._request.patient_id,), **part.filters}
         form: Form = "objects+fhir" if self._request.include_fhir else "objects"
-        return ListRequest(part.declaration, filters, PAGE, cursor, self._age(cursor), form)
+        return ListRequest(part.declaration, filters, part.page, cursor, self._age(cursor), form)
 
     def _age(self, cursor: str | None) -> float | None:
         """How old a page may be: of a page behind the first, also what this summary itself brought, of which it may be a stretch."""

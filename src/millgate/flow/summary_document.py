@@ -93,7 +93,7 @@ def _empty_reason(found: ChosenSection) -> dict[str, Any]:
 def narrative(found: ChosenSection) -> str:
     """What is shown of a section as XHTML: a table for each part, then what is missing, in words."""
     tables = [_table(one) for one in found.parts if one.objects]
-    notes = [f"<p>{escape(note)}</p>" for note in found.notes]
+    notes = [f"<p>{escape(printable(note))}</p>" for note in found.notes]
     if not tables and found.status == "nothing_found":
         notes.insert(0, f"<p>{NOTHING_FOUND}</p>")
     return f'<div xmlns="{_XHTML}">{"".join([*tables, *notes])}</div>'

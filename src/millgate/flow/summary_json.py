@@ -1,6 +1,6 @@
 """A summary as JSON, piece by piece: each section's objects as they come, then how the section ended.
 
-The pieces of a section that is listed by what is active first are held back until its first `MOST_SORTED` objects are there.
+The pieces of a part that is listed by what is active first are held back until all of it, or `MOST_SORTED` of its objects, are there.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from millgate.flow.summary import Standing, Walk, standing_of
 MOST_SORTED: Final = 2_000
 UNSORTED: Final = {
     "code": "unsorted",
-    "detail": f"There are more than {MOST_SORTED} objects: what is active goes first among those; the others follow as the source has them.",
+    "detail": f"What is active goes first among the first {MOST_SORTED} objects or more; the others follow as the source has them.",
 }
 Tell = Callable[[GatewayError], object]
 
@@ -75,15 +75,20 @@ async def _ordered(walk: Walk, part: Part) -> AsyncGenerator[Sequence[msgspec.Ra
     async with aclosing(walk.batches(part)) as batches:
         async for batch in batches:
             if held is None:
+                _warn_unsorted(part, walk.standing(part))
                 yield batch.items
                 continue
             held += [(rank(part, msgspec.json.decode(one)), one) for one in batch.items]
             if len(held) > MOST_SORTED:
-                walk.standing(part).warnings.append(UNSORTED)
                 yield _sorted(held)
                 held = None
     if held:
         yield _sorted(held)
+
+
+def _warn_unsorted(part: Part, standing: Standing) -> None:
+    if part.active and UNSORTED not in standing.warnings:
+        standing.warnings.append(UNSORTED)
 
 
 def _sorted(held: list[tuple[int, msgspec.Raw]]) -> list[msgspec.Raw]:

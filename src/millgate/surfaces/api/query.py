@@ -72,6 +72,22 @@ def parse_one(object_name: str, object_id: str, query: bytes, fhir: bool, no_cac
     return GetRequest(OBJECTS[object_name], object_id, *common, _pathway(given))
 
 
+def parse_summary(patient_id: str, query: bytes, fhir: bool, no_cache: bool) -> SummaryRequest:
+    """The summary that a path and its query string ask for. Raises FixRequest("invalid_request") with all problems."""
+    given, problems = _pairs(query, SUMMARY_PARAMETERS)
+    if not _ID.fullmatch(patient_id):
+        problems.append(FieldProblem("id", "invalid", "an id has 1 to 256 printable ASCII characters"))
+    names = {one for value in given.get("sections", ()) for one in value.split(",")} or set(SECTIONS)
+    if strange := sorted(names - set(SECTIONS) - ({""} if "" in given.get("sections", ()) else set())):
+        told = f"there is no section {strange[0][:64]!r}; there are {', '.join(SECTIONS)}"
+        problems.append(FieldProblem("sections", "invalid", told))
+    limit = _number("limit", given, 1, MOST_SHOWN, problems)
+    max_age, form = _common(given, fhir, no_cache, problems)
+    _refuse(problems)
+    chosen = tuple(section for name, section in SECTIONS.items() if name in names)
+    return SummaryRequest(patient_id, chosen, limit, max_age, form != "objects")
+
+
 @dataclass(frozen=True, slots=True)
 class Ranged:
     """The headers that ask for a part of a document."""
@@ -130,22 +146,6 @@ def _shown_as(given: Mapping[str, list[str]], problems: list[FieldProblem]) -> t
         if value and value not in values:
             problems.append(FieldProblem(name, "invalid", f"may be {' or '.join(values)}"))
     return given.get("as") == ["text"], given.get("inline") == ["1"]
-
-
-def parse_summary(patient_id: str, query: bytes, fhir: bool, no_cache: bool) -> SummaryRequest:
-    """The summary that a path and its query string ask for. Raises FixRequest("invalid_request") with all problems."""
-    given, problems = _pairs(query, SUMMARY_PARAMETERS)
-    if not _ID.fullmatch(patient_id):
-        problems.append(FieldProblem("id", "invalid", "an id has 1 to 256 printable ASCII characters"))
-    names = {one for value in given.get("sections", ()) for one in value.split(",")} or set(SECTIONS)
-    if strange := sorted(names - set(SECTIONS) - ({""} if "" in given.get("sections", ()) else set())):
-        told = f"there is no section {strange[0][:64]!r}; there are {', '.join(SECTIONS)}"
-        problems.append(FieldProblem("sections", "invalid", told))
-    limit = _number("limit", given, 1, MOST_SHOWN, problems)
-    max_age, form = _common(given, fhir, no_cache, problems)
-    _refuse(problems)
-    chosen = tuple(section for name, section in SECTIONS.items() if name in names)
-    return SummaryRequest(patient_id, chosen, limit, max_age, form != "objects")
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,19 @@ from litestar.exceptions import HTTPException
 
 from millgate.app import App
 from millgate.errors import CallOperator, GatewayError
-from millgate.surfaces.api import content, events, metrics, operating, reading, reference, sessions, sign_in, summary, writing
+from millgate.surfaces.api import (
+    content,
+    events,
+    metrics,
+    operating,
+    reading,
+    reference,
+    sessions,
+    sign_in,
+    summary,
+    whereabouts,
+    writing,
+)
 from millgate.surfaces.api.door import Door, refusal_response
 from millgate.surfaces.api.metrics import Measured, Metrics
 from millgate.surfaces.api.one_write import OneWriteProtocol
@@ -34,8 +46,8 @@ def create_api(app: App, counted: Metrics | None = None) -> Litestar:
             *sessions.routes(door),
             *sign_in.routes(door),
             *reading.routes(door),
-            *summary.routes(door),
             *content.routes(door),
+            *summary.routes(door),
             *writing.routes(door),
             *events.routes(door),
             *operating.routes(door),
@@ -106,9 +118,11 @@ class Server:
                 self._task.result()
                 raise CallOperator("internal_error", "The HTTP server stopped before it started.")
             await asyncio.sleep(0.005)
+        whereabouts.tell(self._app.settings.folder, self.url)
 
     async def stop(self) -> None:
         """Stop accepting, let what is under way finish (20 s at most), then close."""
+        whereabouts.forget(self._app.settings.folder, self.url)
         self._app.feed.close()
         self._server.should_exit = True
         await self.wait()

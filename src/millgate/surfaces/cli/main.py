@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from millgate import __version__
-from millgate.surfaces.cli import audit, clients, convert, demo, doctor, events, serve, simulator, tenants, vault, worker
+from millgate.surfaces.cli import audit, clients, convert, demo, doctor, events, reading, serve, simulator, tenants, vault, worker
 
 HELP = """One clean API over an Oracle Health (Cerner) Millennium EHR.
 
@@ -57,6 +57,8 @@ app.command(
     add_help_option=False,
 )(simulator.simulator)
 app.command("convert", help=convert.HELP)(convert.convert)
+app.command("get", help=reading.GET, context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(reading.get)
+app.command("show", help=reading.SHOW)(reading.show)
 app.command("doctor", help=doctor.HELP)(doctor.doctor)
 app.add_typer(tenants.app, name="tenants")
 app.add_typer(clients.app, name="clients")
