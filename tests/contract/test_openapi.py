@@ -157,6 +157,8 @@ REQUIRED = {
     *(f"get_{one.name}" for one in OBJECTS.values()),
     *("authenticate", "get_session", "end_session", "list_service_types", "list_events", "create_appointment"),
     *("health", "ready", "list_tenants", "get_tenant", "metrics", "get_patient_summary"),
+    *(f"get_{name}_content{at}" for name in ("document", "diagnostic_report", "communication") for at in ("", "_at")),
+    "get_patient_ccd",
 }
 
 
@@ -273,6 +275,19 @@ def test_answers_with_data_are_as_the_document_says(document: Document, known: d
     document.answer("GET", f"/{plural}", 304, query=query, headers={"If-None-Match": first.headers["etag"][0]})
     document.answer("GET", f"/{plural}", 406, query=query, headers={"Accept": "text/csv"})
     document.answer("GET", f"/{plural}", 400, query={**query, "no_such": "filter"})
+
+
+def test_contents_are_as_the_document_says(document: Document, known: dict[str, Any]) -> None:
+    report = document.told("GET", "/diagnostic_reports", 200, query={"patient_id": known["patient"]["id"]})["data"][0]
+    named = {"object_id": report["id"]}
+    path = "/diagnostic_reports/{object_id}/content"
+    first = document.answer("GET", path, 200, path_parameters=named)
+    document.answer("GET", path + "/{index}", 200, path_parameters={**named, "index": "0"})
+    document.answer("GET", path, 206, path_parameters=named, headers={"Range": "bytes=0-3"})
+    document.answer("GET", path, 416, path_parameters=named, headers={"Range": "bytes=99999999-"})
+    document.answer("GET", path, 304, path_parameters=named, headers={"If-None-Match": first.headers["etag"][0]})
+    document.answer("GET", path, 404, path_parameters=named, query={"type": "image/x-none"})
+    document.answer("GET", "/patients/{object_id}/ccd", 200, path_parameters={"object_id": known["patient"]["id"]})
 
 
 def test_answers_to_writes_are_as_the_document_says(document: Document, known: dict[str, Any]) -> None:
