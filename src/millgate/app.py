@@ -343,7 +343,7 @@ class _Parts:
 
     async def refreshed(self, done: Refreshed) -> None:
         """Audit that the source was asked anew in a session's name, behind an answer from the cache."""
-        session = done.session
+        question, session = done.question, done.question.session
         await self.store.audit.append(
             Entry(
                 at=self.now(),
@@ -354,13 +354,14 @@ class _Parts:
                 persona=session.persona,
                 user=session.user,
                 action="refresh",
-                object=done.object,
+                object=question.object,
                 target_ids=tuple(done.ids),
                 patients=tuple(done.patients),
                 status=_status_of(done.code),
                 code=done.code,
                 calls=tuple(done.calls),
                 freshness=None if done.code else "live",
+                pathway=question.pathway,
             )
         )
 

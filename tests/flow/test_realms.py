@@ -121,6 +121,7 @@ async def walk(steps: list[tuple[int, list[tuple[Session, Question]]]]) -> None:
     await shared.reader.close()
     whose = {session.id: session for session, _ in (pair for _, some in steps for pair in some)}
     for row in shared.refreshed:
-        assert row.session == whose[row.session.id]
-        if row.session.patient_id is not None:
-            assert set(row.patients) <= {row.session.patient_id}
+        session = row.question.session
+        assert session == whose[session.id]
+        if session.patient_id is not None:
+            assert set(row.patients) <= {session.patient_id}

@@ -70,7 +70,8 @@ async def test_a_little_old_is_repeated_at_once_and_asked_for_anew_behind(journe
     assert (renewed.origin, renewed.as_of, renewed.ids) == ("cache", journeys.at, ("a", "b"))
     assert journeys.ward.searches == 2
     (row,) = journeys.refreshed
-    assert (row.session, row.object, row.code, row.ids, row.patients) == (SESSION, "appointment", None, ("a", "b"), ["7"])
+    assert (row.question.session, row.question.object, row.question.pathway) == (SESSION, "appointment", "fhir-r4")
+    assert (row.code, row.ids, row.patients) == (None, ("a", "b"), ["7"])
 
 
 async def test_the_patient_who_was_asked_for_stands_in_the_row_though_nothing_was_found(journeys: Journeys) -> None:
@@ -162,7 +163,9 @@ async def test_a_persons_refresh_stays_the_persons_and_ends_with_the_session(jou
     await begun.wait()
     journeys.reader.end(PERSON)
     await settled(journeys)
-    assert [(row.session.id, row.code) for row in journeys.refreshed] == [("session_p", refreshing.CUT_OFF)]
+    assert [(row.question.session.id, row.code, row.ids) for row in journeys.refreshed] == [
+        ("session_p", refreshing.CUT_OFF, ("a",))
+    ]
     assert len(journeys.reader._shelf) == kept  # of the other session, and what everybody of the tenant's own shares
 
 

@@ -22,7 +22,7 @@ from millgate.flow.fetch import Fetched, Fetcher
 from millgate.flow.making import Making
 from millgate.flow.read_request import Answer, Form, GetRequest, ListRequest, Origin
 from millgate.flow.record import Recorder
-from millgate.flow.refreshing import Refreshed, Refreshing
+from millgate.flow.refreshing import Question, Refreshed, Refreshing
 from millgate.flow.rendering import MOST_BODIES, instant, list_body, one_body
 from millgate.flow.routes import Routes
 from millgate.flow.service_types import BookableTypes
@@ -96,8 +96,9 @@ class Reader:
         held = held_patient(session, check_rights(session, declaration, place.filters))
         filters = tuple(sorted(place.filters.items()))
         key = (*realm(session, tenant, declaration), request.form, place.pathway, place.link, place.seen, place.limit, filters)
+        question = Question(session, declaration.name, place.pathway, patients=place.filters.get("patient_id", ()))
         page, calls, origin = await self._held_or_fetched(
-            session, key, request, place.filters.get("patient_id", ()), lambda: self._fetcher.page(session, request, place, held)
+            key, request, question, lambda: self._fetcher.page(session, request, place, held)
         )
         body = list_body(page, request, place, holder, self._cursors)
         answer = _answer(page, body, origin, calls, place.pathway)
@@ -115,8 +116,9 @@ class Reader:
         tenant = await self._authenticator.tenant_of(session)
         by = (await self._routes.of(session, declaration, request.pathway))[0]
         key = (*realm(session, tenant, declaration), request.form, by, "one", request.id)
+        question = Question(session, declaration.name, by, ids=(request.id,))
         page, calls, origin = await self._held_or_fetched(
-            session, key, request, (), lambda: self._fetcher.one(session, request, held, by)
+            key, request, question, lambda: self._fetcher.one(session, request, held, by)
         )
         return _answer(page, one_body(page, request.form), origin, calls, by)
 
@@ -170,10 +172,9 @@ class Reader:
 
     async def _held_or_fetched(
         self,
-        session: Session,
         key: Key,
         request: ListRequest | GetRequest,
-        asked_for: Sequence[str],
+        question: Question,
         fetch: Callable[[], Coroutine[Any, Any, Fetched]],
     ) -> tuple[Shelved, Sequence[Call], Origin]:
         """The page from the shelf if it is fresh enough; else from the source, by one call however many ask at once.
@@ -186,8 +187,7 @@ class Reader:
         held = self._shelf.take(key, max_age, now) if max_age > 0 else None
         if held is not None:
             if request.max_age is None and not held.renewed and (now - held.as_of).total_seconds() > life.seconds:
-                keep = self._keeping(key)
-                held.renewed = self._refreshing.begin(session, request.declaration.name, asked_for, fetch, keep)
+                held.renewed = self._refreshing.begin(question, fetch, self._keeping(key))
             return held, (), "cache"
         keep = self._keeping(key)
         try:

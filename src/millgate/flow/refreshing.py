@@ -28,11 +28,21 @@ CLOSING_S: Final = 5.0  # for the rows of those that are cut off; a store that i
 
 
 @dataclass(frozen=True, slots=True)
-class Refreshed:
-    """What the audit chain has to know: in whose name, what was asked for, what came of it."""
+class Question:
+    """What is asked of a source: in whose name, by which pathway, and the ids and patients that are named in it."""
 
     session: Session
     object: str
+    pathway: str | None
+    ids: Sequence[str] = field(default=(), repr=False)
+    patients: Sequence[str] = field(default=(), repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Refreshed:
+    """What the audit chain has to know: what was asked, what it showed of whom, and how it ended."""
+
+    question: Question
     ids: Sequence[str] = field(repr=False)
     patients: Sequence[str] = field(repr=False)
     code: str | None
@@ -48,22 +58,13 @@ class Refreshing:
         self._closed = False
 
     def begin(
-        self,
-        session: Session,
-        object_name: str,
-        asked_for: Sequence[str],
-        fetch: Callable[[], Coroutine[Any, Any, Fetched]],
-        keep: Callable[[Shelved], None],
+        self, question: Question, fetch: Callable[[], Coroutine[Any, Any, Fetched]], keep: Callable[[Shelved], None]
     ) -> bool:
-        """Fetch in the session's name, audit, then `keep`; whether there was room for it.
-
-        `asked_for` are patients whom the question names. It knows nothing of the caller's own deadline and exchanges.
-        """
+        """Fetch, audit, then `keep`; whether there was room for it. It knows nothing of the caller's own deadline and exchanges."""
         if self._closed or len(self._under_way) >= MOST_AT_ONCE:
             return False
-        work = self._refresh(session, object_name, asked_for, fetch, keep)
-        task = asyncio.create_task(work, context=contextvars.Context())
-        self._under_way[task] = session.id
+        task = asyncio.create_task(self._refresh(question, fetch, keep), context=contextvars.Context())
+        self._under_way[task] = question.session.id
         task.add_done_callback(lambda done: self._under_way.pop(done, None) and None)
         return True
 
@@ -82,12 +83,7 @@ class Refreshing:
             await asyncio.wait([*self._under_way], timeout=CLOSING_S)
 
     async def _refresh(
-        self,
-        session: Session,
-        object_name: str,
-        asked_for: Sequence[str],
-        fetch: Callable[[], Coroutine[Any, Any, Fetched]],
-        keep: Callable[[Shelved], None],
+        self, question: Question, fetch: Callable[[], Coroutine[Any, Any, Fetched]], keep: Callable[[Shelved], None]
     ) -> None:
         page, code = None, None
         with deadline.bounded(LONGEST_S, "reread"), noted() as calls:
@@ -98,12 +94,12 @@ class Refreshing:
             except asyncio.CancelledError:
                 code = CUT_OFF  # the session has ended, or the process does
             except Exception:  # a background task has nobody else to tell
-                log.exception("refresh failed", object=object_name)
+                log.exception("refresh failed", object=question.object)
                 code = "internal_error"
-        ids = page.ids if page is not None else ()
+        ids = page.ids if page is not None else question.ids
         shown = {patient for some in page.patients for patient in some} if page is not None else set()
         try:
-            await self._audited(Refreshed(session, object_name, ids, sorted({*shown, *asked_for}), code, tuple(calls)))
+            await self._audited(Refreshed(question, ids, sorted({*shown, *question.patients}), code, tuple(calls)))
         except GatewayError as error:
             log.warning("a refresh could not be audited, and is not kept", code=error.code)
             return
