@@ -21,7 +21,7 @@ from millgate.simulator.search.matching import at, reference_id
 from millgate.simulator.search.query import Query
 
 # The records of nobody in particular: the house, its people and its calendars.
-_OF_THE_HOUSE = frozenset({"Location", "Organization", "Practitioner", "Schedule", "Slot"})
+_OF_THE_HOUSE = frozenset({"InsurancePlan", "Location", "Organization", "Practitioner", "Questionnaire", "Schedule", "Slot"})
 _ERROR = {
     "coding": [{"system": "http://terminology.hl7.org/CodeSystem/data-absent-reason", "code": "error", "display": "Error"}],
     "text": "Error",
@@ -109,7 +109,7 @@ class View:
 
 def patients_of(resource: Json) -> Iterator[str]:
     """The ids of the patients whom a resource is about."""
-    if resource["resourceType"] == "Patient":
+    if resource["resourceType"] in ("Patient", "Person"):
         yield str(resource["id"])
         return
     paths = (["subject"], ["patient"], ["beneficiary"], ["participant", "actor"])
@@ -128,6 +128,8 @@ def _shell(resource: Json) -> Json:
     """What is left of a record that was entered in error."""
     kind = str(resource["resourceType"])
     kept = {name: value for name, value in resource.items() if name in _SHELL or name.startswith("effective")}
+    if kind == "NutritionOrder" and "dateTime" in resource:
+        kept["dateTime"] = resource["dateTime"]
     if kind == "Appointment":  # it has no subject: the patient is a participant
         kept["participant"] = resource.get("participant", [])
     if "code" in resource and kind in ("Observation", "Condition"):

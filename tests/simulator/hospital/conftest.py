@@ -31,6 +31,10 @@ def everything(hospital: Hospital) -> Everything:
     ids = hospital.find_patients()
     found: Everything = {kind: [each for patient in ids for each in hospital.chart(kind, patient)] for kind in CHART_TYPES}
     found["Patient"] = [resource for patient in ids if (resource := hospital.read("Patient", patient))]
+    found["Person"] = [resource for patient in ids if (resource := hospital.read("Person", patient))]
+    asked = [each["id"] for each in found["QuestionnaireResponse"]]
+    found["Questionnaire"] = [resource for each in asked if (resource := hospital.read("Questionnaire", each))]
+    found["InsurancePlan"] = list(hospital.insurance_plans())
     found["Practitioner"] = list(hospital.practitioners())
     found["Location"] = list(hospital.locations())
     found["Organization"] = list(hospital.organizations())

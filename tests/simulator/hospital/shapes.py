@@ -18,8 +18,10 @@ TYPES = (
     "DocumentReference",
     "CarePlan", "CareTeam", "Goal", "Device", "ServiceRequest",
     "FamilyMemberHistory",
+    "RelatedPerson", "Person", "Consent", "Coverage", "InsurancePlan",
+    "Account", "ChargeItem", "NutritionOrder", "Questionnaire", "QuestionnaireResponse",
 )  # fmt: skip
-_REQUESTS = ("-create-", "-patch-", "-update-")
+_REQUESTS = ("-create-", "-patch-", "-update-", "-operation-request")
 
 
 def corpus() -> Path:

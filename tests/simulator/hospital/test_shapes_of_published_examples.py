@@ -29,9 +29,9 @@ def made(hospital: Hospital, everything: Everything) -> set[str]:
 
 
 def _read_only(hospital: Hospital) -> list[tuple[str, dict[str, object]]]:
-    """Combined patients and encounters: found by their ids alone, which nothing refers to."""
+    """Combined patients, persons and encounters: found by their ids alone, which nothing refers to."""
     everyone = range(hospital.patient_count)
-    patients = [("Patient", numbers.person_id(each, 1)) for each in everyone]
+    patients = [(kind, numbers.person_id(each, 1)) for each in everyone for kind in ("Patient", "Person")]
     encounters = [("Encounter", numbers.encounter_id(each, visits.COMBINED)) for each in everyone]
     return [(kind, found) for kind, number in patients + encounters if (found := hospital.read(kind, number))]
 

@@ -5,25 +5,30 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TypeAlias
 
+from millgate.simulator.hospital.accounts import Accounts
 from millgate.simulator.hospital.allergies import Allergies
 from millgate.simulator.hospital.care import Care
 from millgate.simulator.hospital.coding import Resource
 from millgate.simulator.hospital.conditions import Conditions
+from millgate.simulator.hospital.diets import Diets
 from millgate.simulator.hospital.documents import Documents
 from millgate.simulator.hospital.family_history import FamilyHistory
 from millgate.simulator.hospital.house import House
 from millgate.simulator.hospital.immunizations import Immunizations
 from millgate.simulator.hospital.medications import Medications
 from millgate.simulator.hospital.orders import Orders
+from millgate.simulator.hospital.payors import Coverages
 from millgate.simulator.hospital.plan import Chart
 from millgate.simulator.hospital.procedures import Procedures
+from millgate.simulator.hospital.questionnaires import QuestionnaireResponses
+from millgate.simulator.hospital.relations import Relations
 
 Chapter: TypeAlias = Callable[[Chart], Iterable[Resource]]
 
 
 def chapters(house: House) -> dict[str, Chapter]:
     """What writes the resources of a type, by that type."""
-    medications, care = Medications(house), Care(house)
+    medications, care, relations, accounts = Medications(house), Care(house), Relations(house), Accounts(house)
     return {
         "Condition": Conditions(house).of_chart,
         "AllergyIntolerance": Allergies(house).of_chart,
@@ -39,6 +44,13 @@ def chapters(house: House) -> dict[str, Chapter]:
         "Device": care.devices,
         "ServiceRequest": Orders(house).of_chart,
         "FamilyMemberHistory": FamilyHistory(house).of_chart,
+        "RelatedPerson": relations.related_persons,
+        "Consent": relations.consents,
+        "Coverage": Coverages(house).of_chart,
+        "Account": accounts.accounts,
+        "ChargeItem": accounts.charge_items,
+        "NutritionOrder": Diets(house).of_chart,
+        "QuestionnaireResponse": QuestionnaireResponses(house).of_chart,
     }
 
 
@@ -57,4 +69,11 @@ CHAPTER_TYPES = (
     "Device",
     "ServiceRequest",
     "FamilyMemberHistory",
+    "RelatedPerson",
+    "Consent",
+    "Coverage",
+    "Account",
+    "ChargeItem",
+    "NutritionOrder",
+    "QuestionnaireResponse",
 )

@@ -18,8 +18,11 @@ from millgate.simulator.hospital.coding import Coder, Resource
 from millgate.simulator.hospital.house import House
 from millgate.simulator.hospital.identifiers import draw_identifiers
 from millgate.simulator.hospital.patient_record import PatientRecords
+from millgate.simulator.hospital.payors import InsurancePlans
 from millgate.simulator.hospital.people import Person, draw_person
+from millgate.simulator.hospital.persons import person_of
 from millgate.simulator.hospital.places import Places
+from millgate.simulator.hospital.questionnaires import questionnaire
 from millgate.simulator.hospital.region import draw_region
 from millgate.simulator.hospital.staff import Staff
 from millgate.simulator.hospital.stays import heavy_patient as heavy_patient_of
@@ -61,6 +64,7 @@ class Hospital:
         self._coder = Coder(tenant)
         self._region = draw_region(seed, time_zone, name)
         self._places = Places(seed, self._region, self._coder)
+        self._plans = InsurancePlans(self._places, self._coder)
         self._staff = Staff(seed, self._places, self._coder)
         self._records = PatientRecords(seed, self._coder, self._places.organizations["hospital"])
         self.name = self._places.organizations["hospital"].name
@@ -93,6 +97,9 @@ class Hospital:
         match resource_type:
             case "Patient":
                 return self._patient(resource_id)
+            case "Person":
+                patient = self._patient(resource_id)
+                return person_of(patient) if patient else None
             case "Practitioner":
                 practitioner = self._staff.by_id.get(resource_id)
                 return self._staff.resource(practitioner) if practitioner else None
@@ -102,6 +109,11 @@ class Hospital:
             case "Organization":
                 organization = self._places.organizations_by_id.get(resource_id)
                 return self._places.organization_resource(organization) if organization else None
+            case "Questionnaire":
+                held = self._read_from_chart("QuestionnaireResponse", resource_id)
+                return questionnaire(self._coder, resource_id) if held else None
+            case "InsurancePlan":
+                return self._plans.read(resource_id)
             case "Schedule":
                 return self._calendar.schedule(resource_id)
             case "Slot":
@@ -151,7 +163,7 @@ class Hospital:
         """Logical id of the patient whom a resource is about; None if it is about none or does not exist."""
         if self.read(resource_type, resource_id) is None:
             return None
-        if resource_type == "Patient":
+        if resource_type in ("Patient", "Person"):
             return resource_id
         if resource_type == "Provenance":
             target = provenances.target_of(resource_id)
@@ -248,6 +260,20 @@ class Hospital:
         fits = any(each.get("value") == value and system in (None, each.get("system")) for each in held)
         return [encounter["id"]] if encounter and fits else []
 
+    def find_relatives(self, identifier: tuple[str | None, str]) -> list[str]:
+        """Logical ids of the persons around patients with that number, at the level of patients."""
+        system, value = identifier
+        place = numbers.relative_place(value)
+        if place is None or place.patient >= self.patient_count:
+            return []
+        held = self.chart("RelatedPerson", numbers.person_id(place.patient))
+        return [
+            each["id"]
+            for each in held
+            for number in each.get("identifier", ())
+            if number["value"] == value and system in (None, number["system"])
+        ]
+
     # --- the house ----------------------------------------------------------------------------------------------------
 
     def practitioners(self) -> Iterator[Resource]:
@@ -258,6 +284,9 @@ class Hospital:
 
     def organizations(self) -> Iterator[Resource]:
         return self._places.organization_resources()
+
+    def insurance_plans(self) -> Iterator[Resource]:
+        return self._plans.resources()
 
     # --- calendars ----------------------------------------------------------------------------------------------------
 

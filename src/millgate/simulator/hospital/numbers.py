@@ -28,10 +28,12 @@ _SECTION = 55_000_000
 _APPOINTMENT = 4_800_000
 _ROW = 490_000_000
 _FIN = 16_000
+_RELATIVE_MRN, _RELATIVES_EACH = 61_000_000, 2
 
 SYSTEM_PRACTITIONER = "1"
 _PRACTITIONER, _PRACTITIONER_STEP = 4_122_600, 6
 _LOCATION, _LOCATION_STEP = 21_304_800, 4
+_PLAN, _PLAN_STEP = 2_798_233, 7
 _ORGANIZATION, _ORGANIZATION_STEP = 675_844, 1_000
 
 
@@ -64,6 +66,11 @@ def fin(patient: int, ordinal: int) -> str:
     return str(_FIN + patient * ENCOUNTERS_EACH + ordinal)
 
 
+def relative_mrn(patient: int, place: int) -> str:
+    """The medical record number of a person around a patient."""
+    return str(_RELATIVE_MRN + patient * _RELATIVES_EACH + place)
+
+
 def event_number(patient: int, visit: int, ordinal: int) -> int:
     """The number of an event of a visit. Those beyond the room of a visit are entries of the flowsheet of a long stay."""
     beyond = ordinal - EVENTS_EACH_ENCOUNTER
@@ -93,6 +100,10 @@ def practitioner_id(number: int) -> str:
     return str(_PRACTITIONER + number * _PRACTITIONER_STEP)
 
 
+def plan_id(number: int) -> str:
+    return str(_PLAN + number * _PLAN_STEP)
+
+
 def location_id(number: int) -> str:
     return str(_LOCATION + number * _LOCATION_STEP)
 
@@ -117,6 +128,11 @@ def encounter_place(text: str) -> Place | None:
 
 def fin_place(text: str) -> Place | None:
     return _decode(text, _FIN, ENCOUNTERS_EACH)
+
+
+def relative_place(mrn: str) -> Place | None:
+    """Whose relative has that medical record number, and the how manieth; the relative need not exist."""
+    return _decode(mrn, _RELATIVE_MRN, _RELATIVES_EACH)
 
 
 def appointment_place(text: str) -> Place | None:

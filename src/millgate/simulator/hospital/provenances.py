@@ -18,15 +18,18 @@ KINDS = {
     "CarePlan": "cplan",
     "CareTeam": "cteam",
     "Condition": "cond",
+    "Coverage": "cov",
     "DiagnosticReport": "rep",
     "DocumentReference": "doc",
     "Encounter": "enc",
     "Goal": "goal",
     "Immunization": "imm",
     "MedicationRequest": "med",
+    "NutritionOrder": "nut",
     "Observation": "obs",
     "Patient": "pat",
     "Procedure": "proc",
+    "RelatedPerson": "rel",
 }
 _TYPES = {word: kind for kind, word in KINDS.items()}
 _TRANSMITTERS = "http://hl7.org/fhir/us/core/CodeSystem/us-core-provenance-participant-type"

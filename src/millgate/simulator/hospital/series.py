@@ -59,6 +59,8 @@ SERVICE = Series(1_200_000_000, EVENTS_EACH)
 CARE_PLAN = Series(17_460_000, 32)
 GOAL = Series(187_000_000, 32)
 DEVICE = Series(31_500_000, 4)
+DIET = Series(328_000_000, 32)
+CHARGE = Series(321_000_000, 512)
 
 _OF_TYPE: dict[str, tuple[Series, ...]] = {
     "Condition": (PROBLEM, FURTHER_DIAGNOSIS, DIAGNOSIS),
@@ -73,8 +75,27 @@ _OF_TYPE: dict[str, tuple[Series, ...]] = {
     "Goal": (GOAL,),
     "Device": (DEVICE,),
     "ServiceRequest": (SERVICE,),
+    "NutritionOrder": (DIET,),
+    "ChargeItem": (CHARGE,),
 }
+_RELATED = re.compile(r"(?P<person>[0-9]+)-(?P<patient>[0-9]+)|E-[0-9]+-(?P<encounter>[0-9]+)", re.ASCII)
+_CONSENT = re.compile(r"AR-(?P<patient>[0-9]+)-[0-9]+", re.ASCII)
+_ACCOUNT = re.compile(r"[FCGS](?P<encounter>[0-9]+)", re.ASCII)
+_ANSWERS = re.compile(r"SH-(?P<patient>[0-9]+)", re.ASCII)
+_COVERAGE = re.compile(
+    r"PHP-[0-9]+-(?P<patient>[0-9]+)|PH-[0-9]+-(?P<encounter>[0-9]+)"
+    r"|(?P<own_patient>[0-9]+)-[0-9]+-[0-9]+|(?P<own_encounter>[0-9]+)-[0-9]+",
+    re.ASCII,
+)
 _TEAM = re.compile(r"(?:LIFETIME_PROVIDER|CARE_TEAM)-(?P<patient>\d+)(?:-\d+){5}", re.ASCII)
+# Types whose ids name the patient or an encounter of the patient.
+_OTHERS = {
+    "RelatedPerson": _RELATED,
+    "Consent": _CONSENT,
+    "Coverage": _COVERAGE,
+    "Account": _ACCOUNT,
+    "QuestionnaireResponse": _ANSWERS,
+}
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-(?P<number>[0-9a-f]{12})", re.ASCII)
 
 
@@ -98,6 +119,17 @@ def patient_in(resource_type: str, text: str) -> int | None:
         return place.patient
     if resource_type == "CareTeam" and (found := _TEAM.fullmatch(text)) and (place := numbers.person_place(found["patient"])):
         return place.patient
+    if found := _OTHERS[resource_type].fullmatch(text) if resource_type in _OTHERS else None:
+        return _named(found)
     if resource_type == "Condition" and (found := _UUID.fullmatch(text)) and int(found["number"], 16) >= CONCERN.base:
         return (int(found["number"], 16) - CONCERN.base) // CONCERN.each
     return None
+
+
+def _named(found: re.Match[str]) -> int | None:
+    """The patient whom an id names itself or by one of the patient's encounters."""
+    named = found.groupdict()
+    encounter = named.get("encounter") or named.get("own_encounter")
+    patient = named.get("patient") or named.get("own_patient")
+    place = numbers.encounter_place(encounter) if encounter else numbers.person_place(patient or "")
+    return place.patient if place else None

@@ -60,9 +60,13 @@ def _identifier(query: Query) -> tuple[str | None, str] | None:
     given = query.first("identifier")
     if given is None:
         return None
-    system, _, value = given.rpartition("|")
-    if not value:
+    if not given.rpartition("|")[2]:
         raise bad_request("identifier must have a value")
+    return _token(given)
+
+
+def _token(given: str) -> tuple[str | None, str]:
+    system, _, value = given.rpartition("|")
     return system or None, value
 
 
@@ -74,6 +78,8 @@ def chart(resource_type: str) -> Callable[[Records, Query], list[Record]]:
             found = (records.read("Encounter", encounter_id) for encounter_id in records.hospital.find_encounters(identifier))
             return [record for record in found if record is not None]
         patient = query.first("patient") or query.first("subject")
+        if resource_type == "Encounter" and (account := query.first("account")):
+            patient = records.hospital.patient_of("Account", account)
         return records.chart(resource_type, patient) if patient else []
 
     return find
@@ -190,6 +196,89 @@ def provenances(records: Records, query: Query) -> list[Record]:
     return [record for record in found if record is not None]
 
 
+def persons(records: Records, query: Query) -> list[Record]:
+    """Persons by their ids or by a number with its system; one that was combined into another only by its id."""
+    if "_id" in query.given:
+        return by_id(records, query, "Person")
+    identifier = _identifier(query)
+    found = (records.read("Person", patient_id) for patient_id in records.hospital.find_patients(identifier=identifier))
+    return [record for record in found if record is not None]
+
+
+def related_persons(records: Records, query: Query) -> list[Record]:
+    """Those of one encounter, or those at the level of a patient."""
+    if "_id" in query.given:
+        return by_id(records, query, "RelatedPerson")
+    if encounter := query.first("-encounter"):
+        patient = records.hospital.patient_of("Encounter", encounter)
+        found = records.chart("RelatedPerson", patient) if patient else []
+        return [record for record in found if record.id.startswith("E-") and record.id.endswith(f"-{encounter}")]
+    if patient := query.first("patient"):
+        return [record for record in records.chart("RelatedPerson", patient) if not record.id.startswith("E-")]
+    identifier = _identifier(query)
+    named = records.hospital.find_relatives(identifier) if identifier else []
+    return [record for record in (records.read("RelatedPerson", each) for each in named) if record is not None]
+
+
+def consents(records: Records, query: Query) -> list[Record]:
+    """By the patient or the person who may look, each by id or by number."""
+    if "_id" in query.given:
+        return by_id(records, query, "Consent")
+    hospital = records.hospital
+    if numbered := query.first("patient.identifier"):
+        return [each for p in hospital.find_patients(identifier=_token(numbered)) for each in records.chart("Consent", p)]
+    if patient := query.first("patient"):
+        return records.chart("Consent", patient)
+    actors = hospital.find_relatives(_token(query.first("actor.identifier") or "")) or [query.first("actor") or ""]
+    patients = {patient for actor in actors if (patient := hospital.patient_of("RelatedPerson", actor))}
+    of_patients = [each for patient in sorted(patients) for each in records.chart("Consent", patient)]
+    return [each for each in of_patients if reference_id(each.resource["provision"]["actor"][0]["reference"]) in actors]
+
+
+def coverages(records: Records, query: Query) -> list[Record]:
+    """Those of one encounter, or those of the patient alone."""
+    if encounter := query.first("-encounter"):
+        patient = records.hospital.patient_of("Encounter", encounter)
+        found = records.chart("Coverage", patient) if patient else []
+        return [record for record in found if encounter in _encounters_of(record)]
+    return [record for record in chart("Coverage")(records, query) if "_id" in query.given or not _encounters_of(record)]
+
+
+def _encounters_of(record: Record) -> set[str | None]:
+    """The encounters that stand in a record's extensions."""
+    return {reference_id(held) for held in at(record.resource, ["extension", "valueReference"])}
+
+
+_ACCOUNT_TYPES = {"-encounter": "guarantor-balance", "-guarantor": "financial-account", "patient": "statement"}
+
+
+def accounts(records: Records, query: Query) -> list[Record]:
+    """By an encounter, a guarantor or a patient; each of them has the one type of account that it finds."""
+    if "_id" in query.given:
+        return by_id(records, query, "Account")
+    name = next(each for each in _ACCOUNT_TYPES if each in query.given)
+    if query.first("type") != _ACCOUNT_TYPES[name]:
+        raise bad_request(f"type must be {_ACCOUNT_TYPES[name]} with {name}")
+    named = query.first(name) or ""
+    of = {"-encounter": "Encounter", "-guarantor": "RelatedPerson"}.get(name)
+    patient = records.hospital.patient_of(of, named) if of else named
+    found = records.chart("Account", patient) if patient else []
+    if name == "-encounter":
+        return [record for record in found if named in _encounters_of(record)]
+    if name == "-guarantor":
+        return [record for record in found if named in map(reference_id, at(record.resource, ["guarantor", "party"]))]
+    return found
+
+
+def charge_items(records: Records, query: Query) -> list[Record]:
+    """What was charged in an encounter or on an account."""
+    if "_id" in query.given:
+        return by_id(records, query, "ChargeItem")
+    encounter, account = query.first("context"), query.first("account")
+    patient = records.hospital.patient_of(*(("Encounter", encounter) if encounter else ("Account", account or "")))
+    return records.chart("ChargeItem", patient) if patient else []
+
+
 _TEAM_KINDS = {"longitudinal": "LA28865-6", "encounter": "LA27976-2"}
 
 
@@ -209,6 +298,13 @@ _SOURCES: dict[str, Source] = {
     "Condition": Source(conditions, _CHART_KEYS | {"encounter"}),
     "Provenance": Source(provenances, frozenset({"_id", "target"})),
     "CareTeam": Source(care_teams, _CHART_KEYS),
+    "Account": Source(accounts, _CHART_KEYS),
+    "ChargeItem": Source(charge_items, _CHART_KEYS),
+    "Consent": Source(consents, _CHART_KEYS),
+    "Coverage": Source(coverages, _CHART_KEYS),
+    "InsurancePlan": Source(listed("InsurancePlan"), frozenset({"_id"})),
+    "Person": Source(persons, _CHART_KEYS),
+    "RelatedPerson": Source(related_persons, _CHART_KEYS),
     "Appointment": Source(appointments, frozenset({"_id", "patient", "practitioner", "location"})),
     "Schedule": Source(listed("Schedule"), frozenset({"_id"})),
     "Slot": Source(slots, frozenset({"_id"})),

@@ -108,6 +108,8 @@ class Search:
             return [origin for origin in origins if origin is not None]
         if not found.includes:
             return []
+        if rule.resource_type == "Consent":
+            return self._named_by_consents(found, records)
         references = dict.fromkeys(reference_id(record.resource.get("schedule")) for record in records)
         schedules = [
             s for s in (self._records.read("Schedule", reference) for reference in references if reference) if s is not None
@@ -120,6 +122,17 @@ class Search:
             practitioners = (self._records.read("Practitioner", actor) for actor in actors if actor)
             included += [practitioner for practitioner in practitioners if practitioner is not None]
         return included
+
+    def _named_by_consents(self, found: Found, consents: Iterable[Record]) -> list[Record]:
+        """The patients of consents and the persons who may look, each once."""
+        wanted: dict[tuple[str, str], None] = {}
+        for consent in consents:
+            if "Consent:actor" in found.includes:
+                actors = at(consent.resource, ["provision", "actor", "reference"])
+                wanted |= dict.fromkeys(("RelatedPerson", number) for number in map(reference_id, actors) if number)
+            if "Consent:patient" in found.includes and (number := reference_id(consent.resource["patient"])):
+                wanted["Patient", number] = None
+        return [record for record in (self._records.read(*each) for each in wanted) if record is not None]
 
 
 def _includes(rule: SearchRule, found: Found) -> list[Include]:

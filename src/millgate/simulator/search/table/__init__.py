@@ -9,6 +9,7 @@ its nearer end; DiagnosticReport and DocumentReference come newest first.
 from __future__ import annotations
 
 from millgate.simulator.search.rules import SearchRule
+from millgate.simulator.search.table.answers import NUTRITION_ORDER, QUESTIONNAIRE, QUESTIONNAIRE_RESPONSE
 from millgate.simulator.search.table.calendar import APPOINTMENT, SCHEDULE, SLOT
 from millgate.simulator.search.table.care import CARE_PLAN, CARE_TEAM, DEVICE, GOAL, SERVICE_REQUEST
 from millgate.simulator.search.table.chart import DIAGNOSTIC_REPORT, ENCOUNTER, OBSERVATION, PATIENT
@@ -19,6 +20,7 @@ from millgate.simulator.search.table.medications import (
     MEDICATION_DISPENSE,
     MEDICATION_REQUEST,
 )
+from millgate.simulator.search.table.money import ACCOUNT, CHARGE_ITEM, COVERAGE, INSURANCE_PLAN
 from millgate.simulator.search.table.origins import PROVENANCE_RULE
 from millgate.simulator.search.table.problems import (
     ALLERGY_INTOLERANCE,
@@ -27,16 +29,21 @@ from millgate.simulator.search.table.problems import (
     IMMUNIZATION,
     PROCEDURE,
 )
+from millgate.simulator.search.table.relations import CONSENT, PERSON, RELATED_PERSON
 
 RULES: dict[str, SearchRule] = {
     rule.resource_type: rule
     for rule in (
+        ACCOUNT,
         ALLERGY_INTOLERANCE,
         APPOINTMENT,
         BINARY,
         CARE_PLAN,
         CARE_TEAM,
+        CHARGE_ITEM,
         CONDITION,
+        CONSENT,
+        COVERAGE,
         DEVICE,
         DIAGNOSTIC_REPORT,
         DOCUMENT_REFERENCE,
@@ -44,16 +51,22 @@ RULES: dict[str, SearchRule] = {
         FAMILY_MEMBER_HISTORY,
         GOAL,
         IMMUNIZATION,
+        INSURANCE_PLAN,
         LOCATION,
         MEDICATION_ADMINISTRATION,
         MEDICATION_DISPENSE,
         MEDICATION_REQUEST,
+        NUTRITION_ORDER,
         OBSERVATION,
         ORGANIZATION,
         PATIENT,
+        PERSON,
         PRACTITIONER,
         PROCEDURE,
         PROVENANCE_RULE,
+        QUESTIONNAIRE,
+        QUESTIONNAIRE_RESPONSE,
+        RELATED_PERSON,
         SCHEDULE,
         SERVICE_REQUEST,
         SLOT,

@@ -1,0 +1,84 @@
+"""The rules of the persons around patients, of patients as persons, and of consents.
+
+Source: fact sheet 3.2; parameter documentation of the live CapabilityStatement, 2026-08.
+"""
+
+from __future__ import annotations
+
+from millgate.simulator.search.rules import Include, Needs, Parameter, SearchRule
+from millgate.simulator.search.table.parts import PROVENANCE, R4, in_encounter, patient, resource_id, token
+
+_LEVEL = "-relationship-level"
+
+RELATED_PERSON = SearchRule(
+    resource_type="RelatedPerson",
+    any_of=("_id", "identifier", "patient", "-encounter"),
+    one_of=("identifier", "patient", "-encounter"),
+    needs=(Needs("identifier", (_LEVEL,)), Needs("patient", (_LEVEL,)), Needs(_LEVEL, ("identifier", "patient"))),
+    total=True,
+    revincludes=PROVENANCE,
+    parameters=(
+        resource_id("RelatedPerson"),
+        token(
+            "identifier",
+            "A number of the person, with its system. Only with '-relationship-level'.",
+            definition=R4 + "Patient-identifier",
+            many=False,
+            system_required=True,
+        ),
+        patient(R4 + "clinical-patient", "patient"),
+        in_encounter("The encounter whose persons are shown."),
+        token(
+            _LEVEL,
+            "Patient. Required with 'patient' and 'identifier', and taken with nothing else.",
+            many=False,
+            codes=frozenset({"Patient"}),
+        ),
+    ),
+)
+
+PERSON = SearchRule(
+    resource_type="Person",
+    any_of=("_id", "identifier"),
+    parameters=(
+        resource_id("Person"),
+        token(
+            "identifier",
+            "A number of the person, with its system.",
+            definition=R4 + "Person-identifier",
+            many=False,
+            system_required=True,
+        ),
+    ),
+)
+
+_BY = ("patient", "actor", "patient.identifier", "actor.identifier")
+CONSENT = SearchRule(
+    resource_type="Consent",
+    any_of=("_id", *_BY),
+    one_of=_BY,
+    includes=(Include("Consent:actor", ("RelatedPerson",)), Include("Consent:patient", ("Patient",))),
+    parameters=(
+        resource_id("Consent"),
+        patient(R4 + "clinical-patient", "patient"),
+        Parameter(
+            name="actor",
+            kind="reference",
+            targets=("RelatedPerson",),
+            definition=R4 + "Consent-actor",
+            about="The person who may look into the record.",
+        ),
+        token(
+            "patient.identifier",
+            "A number of the patient.",
+            definition=R4 + "Consent-patient.identifier",
+            many=False,
+        ),
+        token(
+            "actor.identifier",
+            "A number of the person who may look into the record.",
+            definition=R4 + "Consent-actor.identifier",
+            many=False,
+        ),
+    ),
+)
