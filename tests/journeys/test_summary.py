@@ -209,6 +209,7 @@ async def test_careless_calls_are_refused_before_anything_is_asked(mercy: Caller
     path = f"/patients/{patient}/summary"
     assert (await mercy.get(path, sections="problems,moods")).refusal() == (400, "invalid_request")
     assert (await mercy.get(path, limit=0)).refusal() == (400, "invalid_request")
+    assert (await mercy.get(path, pathway="by-mail")).refusal() == (400, "invalid_request")
     assert (await mercy.get(path, status="active")).refusal() == (400, "invalid_request")
     assert (await mercy.get(path, headers={"Accept": "image/png"})).refusal() == (406, "not_acceptable")
     assert (await mercy.get("/patients/none-such/summary")).refusal() == (404, "not_found")

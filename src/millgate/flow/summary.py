@@ -41,6 +41,7 @@ class SummaryRequest:
     limit: int | None
     max_age: float | None
     include_fhir: bool
+    pathway: str | None = None  # one pathway's name; without, the tenant's order for each object
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +115,9 @@ class Summarizer:
     async def patient(self, session: Session, request: SummaryRequest) -> Answer:
         """The patient whose chart it is. Raises GatewayError as a read of the patient does: without it there is no summary."""
         form: Form = "objects+fhir" if request.include_fhir else "objects"
-        return await self._reader.one(session, GetRequest(OBJECTS["patient"], request.patient_id, request.max_age, form))
+        return await self._reader.one(
+            session, GetRequest(OBJECTS["patient"], request.patient_id, request.max_age, form, request.pathway)
+        )
 
     def begin(self, session: Session, request: SummaryRequest, still: Callable[[], Awaitable[object]]) -> Walk:
         """All searches of the summary; to be entered with `async with`. `still` raises where the session is over meanwhile."""
@@ -212,7 +215,7 @@ class Walk:
     def _asking(self, part: Part, cursor: str | None) -> ListRequest:
         filters = {} if cursor else {"patient_id": (self._request.patient_id,), **part.filters}
         form: Form = "objects+fhir" if self._request.include_fhir else "objects"
-        return ListRequest(part.declaration, filters, part.page, cursor, self._age(cursor), form)
+        return ListRequest(part.declaration, filters, part.page, cursor, self._age(cursor), form, self._request.pathway)
 
     def _age(self, cursor: str | None) -> float | None:
         """How old a page may be: of a page behind the first, also what this summary itself brought, of which it may be a stretch."""

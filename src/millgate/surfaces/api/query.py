@@ -53,7 +53,7 @@ def _list(object_name: str, query: bytes, fhir: bool, no_cache: bool) -> ListReq
         found["ids"] = _ids(given["ids"], problems)
     limit = _number("limit", given, 1, 200, problems)
     cursor = _once("cursor", given, problems)
-    common = _common(given, fhir, no_cache, problems, PATHWAYS)
+    common = _common(given, fhir, no_cache, problems)
     _refuse(problems)
     return ListRequest(declaration, found, limit, cursor, *common, _pathway(given))
 
@@ -67,7 +67,7 @@ def parse_one(object_name: str, object_id: str, query: bytes, fhir: bool, no_cac
     given, problems = _pairs(query, ONE_PARAMETERS)
     if not _ID.fullmatch(object_id):
         problems.append(FieldProblem("id", "invalid", "an id has 1 to 256 printable ASCII characters"))
-    common = _common(given, fhir, no_cache, problems, PATHWAYS)
+    common = _common(given, fhir, no_cache, problems)
     _refuse(problems)
     return GetRequest(OBJECTS[object_name], object_id, *common, _pathway(given))
 
@@ -85,7 +85,7 @@ def parse_summary(patient_id: str, query: bytes, fhir: bool, no_cache: bool) -> 
     max_age, form = _common(given, fhir, no_cache, problems)
     _refuse(problems)
     chosen = tuple(section for name, section in SECTIONS.items() if name in names)
-    return SummaryRequest(patient_id, chosen, limit, max_age, form != "objects")
+    return SummaryRequest(patient_id, chosen, limit, max_age, form != "objects", _pathway(given))
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,19 +228,15 @@ def _pathway(given: Mapping[str, list[str]]) -> str | None:
 
 
 def _common(
-    given: Mapping[str, list[str]],
-    fhir: bool,
-    no_cache: bool,
-    problems: list[FieldProblem],
-    pathways: tuple[str, ...] = PATHWAYS[:1],
+    given: Mapping[str, list[str]], fhir: bool, no_cache: bool, problems: list[FieldProblem]
 ) -> tuple[float | None, Form]:
     max_age = _number("max_age", given, 0, OLDEST_S, problems)
     include = _once("include", given, problems)
     if include and include != "fhir":
         problems.append(FieldProblem("include", "invalid", "may be fhir"))
     pathway = _once("pathway", given, problems)
-    if pathway and pathway not in pathways:
-        problems.append(FieldProblem("pathway", "invalid", f"may be {', '.join(pathways)}"))
+    if pathway and pathway not in PATHWAYS:
+        problems.append(FieldProblem("pathway", "invalid", f"may be {', '.join(PATHWAYS)}"))
     form: Form = "fhir" if fhir else "objects+fhir" if include == "fhir" else "objects"
     return (0 if no_cache else max_age), form
 

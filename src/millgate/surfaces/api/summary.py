@@ -36,7 +36,7 @@ from millgate.objects.patient import Patient
 from millgate.surfaces.api.door import CALLS_OF_A_READ, FHIR, HTML, JSON, NO_STORE, Asked, Door, Reply, Seen, preferred
 from millgate.surfaces.api.openapi import Freshness, ListWarning, refusals
 from millgate.surfaces.api.problems import Problem, problem_of
-from millgate.surfaces.api.query import MOST_SHOWN, parse_summary
+from millgate.surfaces.api.query import MOST_SHOWN, PATHWAYS, parse_summary
 from millgate.surfaces.api.summary_page import POLICY, page
 
 SHOWN: Final = 50  # objects of a part on the page and in the document, where the caller does not say
@@ -134,7 +134,11 @@ class SummaryOperation(Operation):
                 Schema(type=OpenAPIType.INTEGER, minimum=0, maximum=86_400),
             ),
             given("include", "`fhir` adds the canonical resource to each object.", Schema(type=text, enum=["fhir"])),
-            given("pathway", "The pathway to read by.", Schema(type=text, enum=["fhir-r4"])),
+            given(
+                "pathway",
+                "The pathway to read by; without, the tenant's order for each object.",
+                Schema(type=text, enum=list(PATHWAYS)),
+            ),
         ]
         answer = (self.responses or {}).get("200")
         if isinstance(answer, OpenAPIResponse) and answer.content is not None:
