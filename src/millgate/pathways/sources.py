@@ -230,8 +230,12 @@ class Turn:
         self._sources, self._entry, self._throttle, self._urgency, self._began = sources, entry, throttle, urgency, began
         self._told = False
 
-    def answered(self, kind: str, status: int, asked_s: float | None) -> None:
-        """The source answered with this status, and asked for a pause of so many seconds."""
+    def answered(self, kind: str, status: int, asked_s: float | None, *, begun: bool = False) -> None:
+        """The source answered with this status, and asked for a pause of so many seconds.
+
+        With `begun` its body is still to come, which `came` or `broke_off` tells: only then does it count as an answer, unless the
+        source was taken for gone.
+        """
         self._told = True
         now = self._sources._monotonic()
         if asked_s is not None and status in (429, 503):
@@ -245,7 +249,7 @@ class Turn:
             self._throttle.passed(kind, self._began)
         if status in GONE:
             self._entry.breaker.failed(now, asked_s, jitter=self._sources._jitter(0.8, 1.2))
-        else:
+        elif not begun or self._entry.breaker.state(now) != "closed":
             self._entry.breaker.answered()
         self._tell(kind, status)
 
@@ -256,6 +260,10 @@ class Turn:
             self._throttle.strained(self._began)
         self._entry.breaker.failed(self._sources._monotonic(), jitter=self._sources._jitter(0.8, 1.2))
         self._tell(kind, None)
+
+    def came(self) -> None:
+        """What the source had begun came to its end."""
+        self._entry.breaker.answered()
 
     def broke_off(self) -> None:
         """The source had begun to answer, and did not come to the end."""

@@ -28,7 +28,7 @@ from millgate.canonical.exchange import Call
 from millgate.canonical.noting import note
 from millgate.errors import CallOperator, TryLater
 from millgate.pathways.http import Asked, Transport, retry_after_s, tell, translated, upstream_id
-from millgate.pathways.sources import Turn
+from millgate.pathways.sources import GONE, Turn
 
 LONGEST_REFUSAL: Final = 1024 * 1024  # bytes of the body of an answer that is no success
 FAILURES: Final = (aiohttp.ClientError, TimeoutError, OSError, ValueError)
@@ -89,6 +89,8 @@ class Streamed:
                     self._turn.broke_off()
                 raise translated(error, safe=True, status=self.status) from error
             if not piece:
+                if self._turn is not None and self.status not in GONE:
+                    self._turn.came()
                 return
             read += len(piece)
             if read > self._patience.body_bytes:
@@ -148,7 +150,7 @@ async def _opened(
     try:
         found = Streamed(await _head(transport, asked, calls, ends_at), turn, patience)
         if turn is not None:
-            turn.answered(asked.kind, found.status, retry_after_s(found.headers, transport.now()))
+            turn.answered(asked.kind, found.status, retry_after_s(found.headers, transport.now()), begun=True)
         kept = True
         return found
     except TryLater as error:
