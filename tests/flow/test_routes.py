@@ -138,3 +138,9 @@ async def test_one_object_comes_by_the_pathway_that_is_asked_for() -> None:
         await two.reader.one(SESSION, request)
     found = await two.reader.one(SESSION, replace(request, pathway="fhir-dstu2"))
     assert (found.ids, found.pathway) == (("7",), "fhir-dstu2")
+
+
+async def test_what_no_pathway_of_the_tenant_has_is_refused_as_such() -> None:
+    with pytest.raises(FixRequest, match="No source that is connected"):
+        await routes_of(Directory(registered=("fhir-r4",))).check_searchable(SESSION, OBJECTS["medication_statement"])
+    await routes_of(Directory()).check_searchable(SESSION, OBJECTS["medication_statement"])

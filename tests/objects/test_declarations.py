@@ -44,7 +44,7 @@ def structs_below(struct: type[msgspec.Struct]) -> set[type[msgspec.Struct]]:
 
 
 # What Millennium R4 has no search for.
-UNSEARCHABLE = {"medication_statement", "financial_transaction"}
+UNSEARCHABLE = {"financial_transaction"}
 
 with MODEL.open(encoding="utf-8", newline="") as table:
     ROWS = [(row["object"], row["fields"].split()) for row in csv.DictReader(table)]

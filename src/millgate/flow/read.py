@@ -89,6 +89,7 @@ class Reader:
         """One page of a list. Raises GatewayError as the contract's error table says."""
         declaration = request.declaration
         check_searchable(declaration)
+        await self._routes.check_searchable(session, declaration)
         request = confined(session, request)
         tenant = await self._authenticator.tenant_of(session)
         holder = Holder(tenant.name, tenant.fhir_base, session.client_id, declaration.name, session.patient_id)

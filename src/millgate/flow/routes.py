@@ -47,6 +47,13 @@ class Routes:
             raise FixRequest("invalid_cursor", "The cursor goes on by a pathway that this gateway does not have; begin again.")
         return self._routes[name].pathway
 
+    async def check_searchable(self, session: Session, declaration: Declaration) -> None:
+        """Refuse what none of the tenant's pathways has, before anybody is asked for rights to it that no source gives."""
+        registered, _ = await self._of_tenant(session)
+        if not any(route.offers(declaration.name) for name, route in self._routes.items() if name in registered):
+            detail = f"No source that is connected has a search for {declaration.resource_type}."
+            raise FixRequest("search_not_supported", detail)
+
     async def of(self, session: Session, declaration: Declaration, wanted: str | None = None) -> tuple[PathwayName, ...]:
         """The pathways that offer the object to the session, in the order in which they are asked; `wanted` alone, if one is wanted.
 

@@ -7,7 +7,7 @@ from typing import Annotated
 from millgate.canonical.exchange import Resource
 from millgate.objects.common import common_fields, opened, source_status
 from millgate.objects.concepts import concept_of, concepts
-from millgate.objects.declaration import Context, Declaration, about
+from millgate.objects.declaration import FROM, PATIENT_ID, STATUS, UPDATED_SINCE, Context, Declaration, about
 from millgate.objects.dosages import Dosage, dosages
 from millgate.objects.elements import identifier, listed, note, period, reasons, reference, reference_id_of, single
 from millgate.objects.medications import Medication, medication
@@ -84,7 +84,8 @@ DECLARATION = Declaration(
     resource_type="MedicationStatement",
     struct=MedicationStatement,
     normalize=normalize,
-    filters=(),
+    filters=(PATIENT_ID, FROM, STATUS, UPDATED_SINCE),
     patient_scoped=True,
     columns=("id", "effective_at", "effective_period", "medication", "status"),
+    time_elements=("effectiveDateTime", "effectivePeriod"),
 )

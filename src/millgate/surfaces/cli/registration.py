@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, get_args
 from urllib.parse import urlsplit
 
 from millgate.access.addresses import LOOPBACK, base_of, objection
-from millgate.access.parties import AuthMethod, Persona, Registration, ScopeForm, ServiceType, Tenant
+from millgate.access.parties import FHIR_R4, AuthMethod, PathwayName, Persona, Registration, ScopeForm, ServiceType, Tenant
 from millgate.errors import FieldProblem, FixRequest, GatewayError
 
 if TYPE_CHECKING:
@@ -56,6 +56,7 @@ class Given:
     redirect_uri: str | None = None
     calls_base: str | None = None
     private_address: bool = False
+    pathway: PathwayName = FHIR_R4
 
     def tenant(self, created_at: datetime) -> Tenant:
         """The tenant alone."""
@@ -110,6 +111,7 @@ class Given:
                 redirect_uri=self.redirect_uri,
                 public_key=self.public_key,
                 fhir_base=self.calls_base,
+                pathway=self.pathway,
             )
         )
 

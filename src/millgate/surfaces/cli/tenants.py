@@ -12,14 +12,16 @@ from millgate.surfaces.cli.finding import FIND, find
 from millgate.surfaces.cli.limit import LIMIT, limit, limit_of, tenant_of, told
 from millgate.surfaces.cli.options import AsJson, DatabaseUrl, DataDir, settings_of, with_app
 from millgate.surfaces.cli.output import command, print_json, print_table, say
+from millgate.surfaces.cli.pathways import ORDER, add_beside, is_dstu2, order
 from millgate.surfaces.cli.rotating import FOR_KEYS, FOR_SECRETS, rotate_key, rotate_secret
 from millgate.surfaces.cli.watching import DIFF, diff, look, tell_looked
 
 if TYPE_CHECKING:
+    from millgate.access.parties import PathwayName
     from millgate.app import App
 
 GROUP = """The health systems that the gateway is connected to: add, register, list, show, check, diff, find, rotate,
-limit, budget, remove.
+limit, budget, order, remove.
 
 Examples:
 
@@ -36,6 +38,9 @@ comes on standard input, so that it stands in no shell history.
 
 A name stands for one address: where there is a tenant of that name at another one, nothing is changed, unless --replace says that this one
 takes its place. The former one is then removed with its registrations, its sessions and all that is stored of it; the audit chain stays.
+
+A base of DSTU2, told by its address or its Conformance, is kept beside the tenant's R4 base, with a registration of its own (for the system
+persona); --scopes is the form of that one. The vendor has retired DSTU2: it is for what a tenant does not offer by R4.
 
 Examples:
 
@@ -149,6 +154,10 @@ def add(
 
     async def work(app: App) -> dict[str, Any]:
         known = await app.store.tenants.get(name)
+        app.store.tenants.note(known or given.tenant(app.now()))
+        if await is_dstu2(app, given.fhir_base, offline):
+            found = await add_beside(app, known, given, offline)
+            return {**await _facts(app, name), **found, **_public_half(given.public_key)}
         elsewhere = known is not None and known.fhir_base.rstrip("/") != given.fhir_base
         if known is not None and elsewhere and not replace:
             raise taken(known)
@@ -221,6 +230,7 @@ app.command("rotate-secret", help=FOR_SECRETS)(rotate_secret)
 app.command("rotate-key", help=FOR_KEYS)(rotate_key)
 app.command("limit", help=LIMIT)(limit)
 app.command("budget", help=BUDGET)(budget)
+app.command("order", help=ORDER)(order)
 
 
 @app.command("list", help="List all tenants.\n\nExamples:\n\n    millgate tenants list\n\n    millgate tenants list --json")
@@ -319,6 +329,8 @@ async def _facts(app: App, name: str) -> dict[str, Any]:
     types = await app.bookable.of(name)
     personas: list[str] = [*await app.store.tenants.personas(name)]
     registrations = [await _registered(app, name, persona) for persona in personas]
+    for persona in await app.store.tenants.personas(name, "fhir-dstu2"):
+        registrations.append(await _registered(app, name, persona, "fhir-dstu2"))
     return {
         "name": tenant.name,
         "fhir_base": tenant.fhir_base,
@@ -327,6 +339,7 @@ async def _facts(app: App, name: str) -> dict[str, Any]:
         "created_at": instant(tenant.created_at),
         "personas": personas,
         "registrations": registrations,
+        "pathway_orders": {one: list(by) for one, by in (await app.store.tenants.orders(name)).items()},
         "limit": await limit_of(app, name),
         "service_types": [
             {"system": one.system, "code": one.code, "display": one.display, "origin": one.origin} for one in types
@@ -334,15 +347,16 @@ async def _facts(app: App, name: str) -> dict[str, Any]:
     }
 
 
-async def _registered(app: App, name: str, persona: Any) -> dict[str, Any]:
+async def _registered(app: App, name: str, persona: Any, pathway: PathwayName = "fhir-r4") -> dict[str, Any]:
     """What is kept of a registration, but its credential; of those that it replaced, when they end."""
     from millgate.flow.read import instant
 
-    found = await app.store.tenants.registration(name, persona)
+    found = await app.store.tenants.registration(name, persona, pathway)
     if found is None:
         return {"persona": persona}
     return {
         "persona": persona,
+        "pathway": pathway,
         "client_id": found.client_id,
         "method": found.method,
         "scope_form": found.scope_form,
@@ -408,9 +422,11 @@ def _show(facts: dict[str, Any], as_json: bool) -> None:
         elif name == "service_types":
             value = ", ".join(one["display"] or one["code"] for one in value)
         elif name == "registrations":
-            value = ", ".join(f"{one['persona']} ({one['client_id']}, {one['method']})" for one in value if "client_id" in one)
+            value = ", ".join(f"{one['persona']} ({one['client_id']}, {one['method']}, {one['pathway']})" for one in value if "client_id" in one)
         elif name == "limit":
             value = told(value)
+        elif name == "pathway_orders":
+            value = "; ".join(f"{one}: {', then '.join(by)}" for one, by in value.items()) or None
         elif name == "snapshots":
             value = f"{len(value)} taken, {sum(len(one['changes']) for one in value)} changes since the last"
         elif name == "jwks":
