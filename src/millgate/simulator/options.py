@@ -28,9 +28,9 @@ class Options:
     """Where to listen, which tenants to serve, who is registered.
 
     `tenants` holds `ID`, `NAME` or `ID=NAME` for each tenant; empty: one, with an id from the seed. `clients` without secret and keys
-    get a secret of their own in each tenant; empty: one client a tenant with an id from the seed. `public_url` is the address that
-    links and discovery show instead of the one that the caller used. `index_directory` keeps the patient indexes on disk. With
-    `redirect_uris` and no client of users there is one for each persona of users, made after `user_client`.
+    get a secret of their own in each tenant; where none is for R4, or none for DSTU2, there is one a tenant with an id from the seed.
+    `public_url` is the address that links and discovery show instead of the one that the caller used. `index_directory` keeps the
+    patient indexes on disk. With `redirect_uris` and no client of users there is one for each persona of users, made after `user_client`.
     """
 
     host: str = "127.0.0.1"
@@ -77,6 +77,9 @@ def parser(prog: str = "python -m millgate.simulator") -> argparse.ArgumentParse
     )
     parse.add_argument(
         "--patient-client", action="append", default=[], metavar="ID", help="a client that patients sign in to; may be repeated"
+    )
+    parse.add_argument(
+        "--dstu2-client", action="append", default=[], metavar="ID", help="a client registered for DSTU2; may be repeated"
     )
     parse.add_argument(
         "--redirect-uri",
@@ -181,10 +184,13 @@ def _clients(given: argparse.Namespace, of_users: Sequence[Client]) -> tuple[Cli
     secret = sys.stdin.readline().rstrip("\r\n") if given.client_secret_stdin else os.environ.get(SECRET_VARIABLE)
     resources = frozenset(given.client_resources.split(",")) if given.client_resources else None
     ids = list(dict.fromkeys(given.client))
-    if (secret and not ids) or (given.client_jwks and not ids and not of_users):
+    of_dstu2 = [Client(i, smart_version="v1", release="dstu2") for i in dict.fromkeys(given.dstu2_client)]
+    if (secret and not ids) or (given.client_jwks and not ids and not of_users and not of_dstu2):
         raise ValueError("a secret or keys need a --client")
+    if {client.client_id for client in of_dstu2} & {*ids, *(client.client_id for client in of_users)}:
+        raise ValueError("one registration is for one release: a client id stands twice")
     clients = {i: Client(i, smart_version=given.client_smart_version, resources=resources) for i in ids}
-    clients |= {client.client_id: client for client in of_users}
+    clients |= {client.client_id: client for client in (*of_users, *of_dstu2)}
     if secret:
         clients[ids[0]] = replace(clients[ids[0]], secret=secret)
     for item in given.client_jwks:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from millgate.simulator.options import read_options
 from tests.simulator.conftest import Open
 from tests.simulator.dstu2.conftest import SCOPES, Dstu2Bench
 
@@ -239,6 +240,19 @@ async def test_the_dial_is_aimed_at_dstu2_alone(dstu2: Dstu2Bench) -> None:
     struck = await dstu2.get(f"MedicationOrder?patient={patient}")
     assert (struck.status, struck.headers["Content-Type"]) == (500, JSON_FHIR)
     assert (await dstu2.get(f"MedicationOrder?patient={patient}")).status == 200
+
+
+async def test_an_app_is_registered_for_dstu2_by_name(open_bench: Open) -> None:
+    options = read_options(["--client", "new", "--dstu2-client", "old"])
+    bench = await open_bench(signed_in=False, clients=options.clients)
+    assert [one["client_id"] for one in bench.report["clients"]] == ["new"]
+    assert [one["client_id"] for one in bench.report["dstu2_clients"]] == ["old"]
+    assert (await Dstu2Bench(bench).token()).status == 200
+
+
+def test_one_registration_is_for_one_release() -> None:
+    with pytest.raises(SystemExit):
+        read_options(["--client", "app", "--dstu2-client", "app"])
 
 
 def test_every_type_has_a_scope() -> None:

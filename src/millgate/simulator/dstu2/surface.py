@@ -21,12 +21,12 @@ from millgate.simulator.discovery import Addresses
 from millgate.simulator.dstu2.conformance import conformance
 from millgate.simulator.dstu2.records import Dstu2Records
 from millgate.simulator.dstu2.search.candidates import Sources
+from millgate.simulator.dstu2.search.included import Dstu2Search
 from millgate.simulator.dstu2.search.table import RULES
 from millgate.simulator.dstu2.types import SEARCH_ONLY, sources
 from millgate.simulator.dstu2.view import Dstu2View
 from millgate.simulator.records import Record
 from millgate.simulator.search.dates import span_of
-from millgate.simulator.search.engine import Search
 from millgate.simulator.search.paging import PageMemory
 from millgate.simulator.search.table import RULES as R4_RULES
 from millgate.simulator.tenant import Tenant
@@ -44,7 +44,7 @@ class Dstu2:
     def __init__(self, tenant: Tenant) -> None:
         self.tenant = tenant
         self.records = Dstu2Records(tenant.records)
-        self.search = Search(self.records, PageMemory(), Sources(self.records).of)
+        self.search = Dstu2Search(self.records, PageMemory(), Sources(self.records).of)
 
 
 class Dstu2Surface:

@@ -41,6 +41,7 @@ CODES: Mapping[str, Mapping[str, str]] = {
         "ACUTE": "inpatient",
         "NONAC": "inpatient",
         "AMB": "outpatient",
+        "O": "outpatient",  # of v2 table 0004, where the tenant has no better one
         "EMER": "emergency",
         "HH": "home",
         "FLD": "field",

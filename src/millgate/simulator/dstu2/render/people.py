@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from millgate.simulator.dstu2.render.codes import code
-from millgate.simulator.dstu2.render.datatypes import Json, first, picked
+from millgate.simulator.dstu2.render.datatypes import Json, aged, first, picked
 
+_CUSTOM = "https://fhir-ehr.cerner.com/r4/StructureDefinition/"
 _OF_ANYBODY = ("identifier", "active", "telecom", "gender", "birthDate", "address")
 
 
@@ -31,13 +32,25 @@ def person(new: Json, r4: Json) -> Json:
     return made
 
 
-def related_person(new: Json, r4: Json) -> Json:
-    """Somebody who belongs to a patient: one name, one relationship."""
+def related_person(new: Json, r4: Json) -> Json | None:
+    """Somebody who belongs to a patient: one name, one relationship with its time. Those of an encounter alone are not there."""
+    if _said(r4, "relationship-level", "valueCodeableConcept").get("text") == "Encounter":
+        return None
+    relationship = (r4.get("relationship") or [{}])[0]
+    relation = aged(_said(relationship, "relation", "valueCodeableConcept")) or aged(relationship)
+    period = picked(new, "period").get("period") or _said(relationship, "period", "valuePeriod")
     return {
-        **picked(new, "identifier", "patient", "telecom", "gender", "birthDate", "address", "period"),
+        **picked(new, "identifier", "patient", "telecom", "gender", "birthDate", "address"),
         **first(new, "name"),
-        **first(new, "relationship"),
+        **({"relationship": relation} if relation else {}),
+        **({"period": period} if period else {}),
     }
+
+
+def _said(r4: Json, extension: str, value: str) -> Json:
+    """What one of the tenant's extensions says; nothing if it is not there."""
+    found = (one[value] for one in r4.get("extension", ()) if one["url"] == _CUSTOM + extension and value in one)
+    return next(found, {})
 
 
 def practitioner(new: Json, r4: Json) -> Json:

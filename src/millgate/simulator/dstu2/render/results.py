@@ -36,8 +36,22 @@ def _component(new: Json) -> Json:
 
 
 def _ranges(new: Json) -> Json:
-    ranges = [picked(one, "low", "high", "age", "text", type="meaning") for one in new.get("referenceRange", ())]
+    ranges = [
+        {**picked(one, "low", "high", "age", type="meaning"), **({"text": words} if (words := _words(one)) else {})}
+        for one in new.get("referenceRange", ())
+    ]
     return {"referenceRange": ranges} if ranges else {}
+
+
+def _words(new: Json) -> str | None:
+    """The text of a range; one that has none and two ends is told by them, as in the published bodies."""
+    if "text" in new:
+        text: str = new["text"]
+        return text
+    low, high = new.get("low", {}), new.get("high", {})
+    if "value" not in low or "value" not in high:
+        return None
+    return f"{low['value']}-{high['value']} {high.get('unit', '')}".strip()
 
 
 def diagnostic_report(new: Json, r4: Json) -> Json | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
+from typing import Protocol, cast
 
 from millgate.simulator.answers import bad_request
 from millgate.simulator.dstu2.records import Dstu2Records
@@ -18,6 +19,10 @@ _APPOINTMENT_TYPES = "/codeSet/14249"
 _CHART_KEYS = frozenset({"_id", "patient", "subject"})
 
 
+class _WithRelatives(Protocol):
+    def find_relatives(self, identifier: tuple[str | None, str]) -> list[str]: ...
+
+
 class Sources:
     """The sources of one tenant's searches."""
 
@@ -26,9 +31,11 @@ class Sources:
         self._own = {
             "Appointment": Source(r4.appointments, frozenset({"_id", *("patient", "practitioner", "location")})),
             "CarePlan": Source(self._care_plans, _CHART_KEYS),
+            "Contract": Source(self._contracts, _CHART_KEYS),
             "Patient": Source(self._patients, frozenset({"_id"})),
             "Person": Source(self._persons, frozenset({"_id"})),
             "Practitioner": Source(self._named, frozenset({"_id"})),
+            "RelatedPerson": Source(self._related_persons, _CHART_KEYS),
             "Schedule": Source(self._named, frozenset({"_id"})),
             "Slot": Source(self._slots, frozenset({"_id"})),
         }
@@ -66,12 +73,39 @@ class Sources:
         return [record for record in found if not any(link["type"] == "replace" for link in record.resource.get("link", ()))]
 
     def _persons(self, records: Records, query: Query) -> list[Record]:
-        system, _, value = (query.first("identifier") or "").rpartition("|")
+        identifier = query.first("identifier")
         ids = self._records.hospital.find_patients(
-            ids=list(query.values("_id")) if "_id" in query.given else None, identifier=(system, value) if value else None
+            ids=list(query.values("_id")) if "_id" in query.given else None, identifier=_token(identifier) if identifier else None
         )
         found = (self._records.read("Person", person_id) for person_id in ids)
         return [record for record in found if record is not None]
+
+    def _related_persons(self, records: Records, query: Query) -> list[Record]:
+        if "identifier" not in query.given or "_id" in query.given:
+            return self._chart(records, query)
+        ids = self._relatives(query.first("identifier") or "")
+        found = (self._records.read("RelatedPerson", one) for one in ids)
+        return [record for record in found if record is not None]
+
+    def _relatives(self, number: str) -> list[str]:
+        """The ids of the related persons with a number; a hospital without such persons is never asked."""
+        return cast(_WithRelatives, self._records.hospital).find_relatives(_token(number))
+
+    def _contracts(self, records: Records, query: Query) -> list[Record]:
+        """By the patient or the person who may look, each by id or by number; all that is given has to fit."""
+        if "_id" in query.given:
+            return self._named(records, query)
+        hospital, patients = self._records.hospital, set(query.values("subject"))
+        if numbered := query.first("patient.identifier"):
+            patients |= set(hospital.find_patients(identifier=_token(numbered)))
+        actors = set(query.values("actor"))
+        if numbered := query.first("actor.identifier"):
+            actors |= set(self._relatives(numbered))
+        if not patients:
+            patients = {patient for one in actors if (patient := hospital.patient_of("RelatedPerson", one))}
+        found = [record for patient in sorted(patients) for record in self._records.chart("Contract", patient)]
+        by_actor = "actor.identifier" in query.given
+        return [record for record in found if not by_actor or actors & _entities(record)]
 
     def _slots(self, records: Records, query: Query) -> list[Record]:
         """Free slots of the types asked for, by start, type and place; booked ones too by their ids."""
@@ -88,6 +122,15 @@ class Sources:
             if slot.resource.get("status") == "free" and (not places or r4.slot_location(slot.resource) in places)
         ]
         return self._records.shown("Slot", sorted(found, key=_slot_order))
+
+
+def _token(given: str) -> tuple[str | None, str]:
+    system, _, value = given.rpartition("|")
+    return system or None, value
+
+
+def _entities(contract: Record) -> set[str | None]:
+    return {reference_id(one) for one in at(contract.resource, ["actor", "entity"])}
 
 
 def _window(query: Query) -> tuple[datetime, datetime]:

@@ -330,11 +330,26 @@ _PROCEDURE_REQUEST = SearchRule(
     ),
 )
 
+_CONTRACT_BY = ("actor", "actor.identifier", "patient.identifier", "subject")
 _CONTRACT = SearchRule(
     resource_type="Contract",
-    any_of=("_id", "subject"),
+    any_of=("_id", *_CONTRACT_BY),
     total=True,
-    parameters=(_id(), _subject()),
+    includes=(Include("Contract:actor", ("RelatedPerson",)), Include("Contract:patient", ("Patient",))),
+    parameters=(
+        _id(),
+        Parameter(
+            name="actor",
+            kind="reference",
+            targets=("RelatedPerson",),
+            modifiers=frozenset({"RelatedPerson"}),
+            paths=("actor.entity",),
+            about="The actor of the Contract.",
+        ),
+        _token("actor.identifier", "The identifier for the actor of the Contract.", many=False),
+        _token("patient.identifier", "The identifier for the patient subject of the Contract.", many=False),
+        _subject(),
+    ),
 )
 
 _PERSON = SearchRule(
@@ -349,9 +364,13 @@ _PERSON = SearchRule(
 
 _RELATED_PERSON = SearchRule(
     resource_type="RelatedPerson",
-    any_of=("_id", "patient"),
+    any_of=("_id", "identifier", "patient"),
     total=True,
-    parameters=(_id(), _patient()),
+    parameters=(
+        _id(),
+        Parameter(name="identifier", kind="token", system_required=True, about="A RelatedPerson identifier, with its system."),
+        _patient(),
+    ),
 )
 
 _PRACTITIONER = SearchRule(resource_type="Practitioner", any_of=("_id",), total=True, parameters=(_id(),))
