@@ -24,6 +24,9 @@ def lift(codings: tuple[Coding, ...], order: Mapping[str, int] = NO_ORDER) -> Co
 
     The first in source order wins within a rank. A proprietary coding that nobody selected is lifted only if it is alone.
     """
+    if len(codings) == 1:
+        only = codings[0]
+        return None if only.code is None or only.system == DATA_ABSENT_REASON else only
     best: Coding | None = None
     best_rank = _ONLY + 1
     for coding in codings:
@@ -34,7 +37,7 @@ def lift(codings: tuple[Coding, ...], order: Mapping[str, int] = NO_ORDER) -> Co
             rank = _PUBLIC if is_public_system(coding.system) else _SELECTED if coding.user_selected else _ONLY
         if rank < best_rank:
             best, best_rank = coding, rank
-    return None if best_rank == _ONLY and len(codings) > 1 else best
+    return None if best_rank == _ONLY else best
 
 
 def coding(element: dict[str, Any], field: str, notes: Notes) -> Coding | None:
@@ -67,7 +70,9 @@ def concept(element: Any, field: str, notes: Notes, order: Mapping[str, int] = N
     if element.__class__ is not dict:
         notes.unexpected(field, "an object")
         return None
-    words = text(element, "text", field, notes)
+    words = element.get("text")
+    if words.__class__ is not str or not words:
+        words = text(element, "text", field, notes)
     reason = extension_reason(element) if "extension" in element else None
     read: list[Coding] = []
     for member in members(element, "coding", field, notes):
