@@ -336,6 +336,24 @@ async def test_who_leaves_lets_the_source_go(books: Library, caller: Caller, sta
     assert [one["status"] for one in rows(stack, "content", "left")] == [200]
 
 
+async def test_long_documents_leave_places_for_others(books: Library, caller: Caller) -> None:
+    books.keep("long", PDF)
+    books.keep("short", {**PDF, "url": "Binary/s"})
+    books.binaries["b"], books.binaries["s"] = endless(50 * 16), whole(b"%PDF", "application/pdf")
+    headers = {"Authorization": f"Bearer {caller.token}"}
+    under_way = [await caller.http.get(caller.address + "/documents/long/content", headers=headers) for _ in range(4)]
+    assert [one.status for one in under_way] == [200] * 4
+    refused = await caller.get("/documents/long/content")
+    assert (refused.status, refused.code, refused.headers["Retry-After"]) == (429, "rate_limited", "5")
+    assert (await caller.get("/documents/short/content")).body == b"%PDF"
+    for one in under_way:
+        one.close()
+    await left_in_peace(books)
+    async with asyncio.timeout(30):
+        while (await caller.ask("HEAD", "/documents/long/content")).status != 200:
+            pass
+
+
 async def test_a_slow_caller_holds_the_source_back_and_nobody_else(books: Library, caller: Caller, stack: Stack) -> None:
     books.keep("slow", PDF)
     books.keep("quick", {**PDF, "url": "Binary/q"})

@@ -32,8 +32,10 @@ from millgate.flow.ranges import Wish, still, wish_of
 from millgate.objects import Declaration
 
 GENERATED: Final = "$autogen-ccd-if"
+# How many long documents pass through at once: each has a place at its source's throttle, which others need, too.
 MOST_AT_ONCE: Final = 64
-MOST_OF_ONE: Final = 16  # of one API client
+MOST_OF_TENANT: Final = 6
+MOST_OF_CLIENT: Final = 4  # with one tenant
 AT_ONCE_INTO_TEXT: Final = 2
 WRONG: Final = "entered-in-error"
 
@@ -92,6 +94,27 @@ class Delivery:
     calls: Sequence[Call] = ()
 
 
+class Places:
+    """Who has a long document under way; beyond the most, whoever comes is asked to come later."""
+
+    def __init__(self) -> None:
+        self._taken: Counter[tuple[str, str]] = Counter()  # by tenant and client
+
+    def take(self, session: Session, stack: AsyncExitStack) -> None:
+        """A place until `stack` is closed. Raises TryLater("rate_limited")."""
+        whose = (session.tenant, session.client_id)
+        of_tenant = sum(taken for (tenant, _), taken in self._taken.items() if tenant == session.tenant)
+        if self._taken[whose] >= MOST_OF_CLIENT or of_tenant >= MOST_OF_TENANT or self._taken.total() >= MOST_AT_ONCE:
+            told = f"A client has {MOST_OF_CLIENT} long documents of a tenant under way at once at the most, all together"
+            raise TryLater("rate_limited", f"{told} {MOST_OF_TENANT} of one, {MOST_AT_ONCE} of all.", retry_after=5.0)
+        self._taken[whose] += 1
+        stack.callback(self._leave, whose)
+
+    def _leave(self, whose: tuple[str, str]) -> None:
+        self._taken[whose] -= 1
+        self._taken += Counter()  # those at zero go
+
+
 class Contents:
     """The contents of documents, of one tenant at a time, for one session at a time."""
 
@@ -99,7 +122,7 @@ class Contents:
         self._authenticator = authenticator
         self._pathway = pathway
         self._bounds = bounds
-        self._open: Counter[str] = Counter()
+        self._places = Places()
         self._into_text = asyncio.Semaphore(AT_ONCE_INTO_TEXT)
 
     async def open(self, session: Session, request: ContentRequest, stack: AsyncExitStack, calls: list[Call]) -> Delivery:
@@ -114,8 +137,7 @@ class Contents:
         if content.data is None:
             binary = held_patient(session, require(session, "Binary", "r"))
             _check_patient(binary, found.resource, declaration)
-        self._take_place(session, stack)
-        made = await self._delivered(connection, content, found.resource, request, stack, calls)
+        made = await self._delivered(session, connection, content, found.resource, request, stack, calls)
         made.patients = patients_of(found.resource)
         made.warnings += _warnings(found.resource)
         return made
@@ -125,28 +147,15 @@ class Contents:
         for resource_type in ("DocumentReference", "Binary"):
             allow_patient(session, request.patient_id, require(session, resource_type, "r"))
         connection = await self._authenticator.connection_of(session)
-        self._take_place(session, stack)
         query = urlencode([("patient", request.patient_id), *request.narrowed])
         content = Content("application/xml", url=f"Binary/{GENERATED}?{query}")
-        made = await self._delivered(connection, content, None, request, stack, calls)
+        made = await self._delivered(session, connection, content, None, request, stack, calls)
         made.patients = (request.patient_id,)
         return made
 
-    def _take_place(self, session: Session, stack: AsyncExitStack) -> None:
-        client_id = session.client_id
-        if self._open[client_id] >= MOST_OF_ONE or self._open.total() >= MOST_AT_ONCE:
-            told = f"A client has {MOST_OF_ONE} documents under way at once at the most, all together {MOST_AT_ONCE}."
-            raise TryLater("rate_limited", told, retry_after=1.0)
-        self._open[client_id] += 1
-
-        def leave() -> None:
-            self._open[client_id] -= 1
-            self._open += Counter()  # those at zero go
-
-        stack.callback(leave)
-
     async def _delivered(
         self,
+        session: Session,
         connection: Connection,
         content: Content,
         resource: Resource | None,
@@ -160,6 +169,7 @@ class Contents:
         if request.as_text and essence(content_type) not in CONVERTIBLE:
             raise not_text(content_type)
         if arriving.part is not None:
+            self._places.take(session, stack)
             pieces = await stack.enter_async_context(aclosing(_through(arriving.pieces)))
             length = arriving.part.last - arriving.part.first + 1
             return Delivery(content_type, pieces, length, arriving.part, arriving.etag, ranges=True, calls=calls)
@@ -169,6 +179,7 @@ class Contents:
             return await self._of_held(beginning, content_type, content, request, wish, stack, calls, ranges=not generated)
         if request.as_text:
             raise too_long()
+        self._places.take(session, stack)
         expected = _expected(content)
         pieces = _all(beginning, arriving.pieces, expected)
         made = Delivery(content_type, pieces, arriving.length, etag=arriving.etag, calls=calls)
