@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 from millgate.access.connection import Connection
-from millgate.access.parties import Persona, Registration, ScopeForm, Tenant
+from millgate.access.parties import FHIR_R4, PathwayName, Persona, Registration, ScopeForm, Tenant
 from millgate.access.rules import CONTEXTS_OF
 from millgate.access.scopes import ScopeSet, of_form, translate
 from millgate.errors import FixRequest, GatewayError
@@ -45,10 +45,17 @@ class Pathway(Protocol):
     async def read(self, connection: Connection, resource_type: str, resource_id: str) -> object: ...
 
 
+class Retired(Protocol):
+    """A release that the vendor has retired."""
+
+    async def discover(self, fhir_base: str) -> Described: ...
+
+
 class Tenants(Protocol):
     async def get(self, name: str) -> Tenant | None: ...
     async def personas(self, tenant: str) -> Sequence[Persona]: ...
-    async def registration(self, tenant: str, persona: Persona) -> Registration | None: ...
+    async def registration(self, tenant: str, persona: Persona, pathway: PathwayName = FHIR_R4) -> Registration | None: ...
+    async def orders(self, tenant: str) -> Mapping[str, Sequence[str]]: ...
 
 
 class Grants(Protocol):
@@ -66,7 +73,12 @@ class Doctor:
         grants: Grants,
         look_at_tls: Callable[[str], Awaitable[Tls]],
         now: Callable[[], datetime],
+        dstu2: Retired,
+        successors: Mapping[str, str],
     ) -> None:
+        """`successors`: what R4 gives instead of each type of DSTU2."""
+        self._dstu2 = dstu2
+        self._successors = successors
         self._pathway = pathway
         self._tenants = tenants
         self._grants = grants
@@ -101,6 +113,23 @@ class Doctor:
                     continue
                 async for finding in self._registration(replace(tenant, fhir_base=base), one):
                     yield finding
+        async for finding in self._retired(name):
+            yield finding
+
+    async def _retired(self, name: str) -> AsyncIterator[Finding]:
+        """Where the tenant still relies on DSTU2; of a server that answers, the types that it has."""
+        registration = await self._tenants.registration(name, "system", "fhir-dstu2")
+        offered = self._successors
+        if registration is not None and registration.fhir_base:
+            try:
+                found = await self._dstu2.discover(registration.fhir_base)
+            except GatewayError as error:
+                yield findings.of_unreachable("dstu2 discovery", error)
+            else:
+                offered = {kind: instead for kind, instead in offered.items() if kind in found.interactions}
+        relied_on = findings.of_retired(name, registration, await self._tenants.orders(name), offered)
+        if relied_on is not None:
+            yield relied_on
 
     async def _server(self, tenant: Tenant, base: str) -> AsyncIterator[Finding]:
         """Address, TLS, discovery, clock; the clock only where the server answers."""

@@ -59,6 +59,27 @@ class Tls(Protocol):
     def untrusted(self) -> bool: ...
 
 
+def of_retired(
+    tenant: str, registration: Registration | None, orders: Mapping[str, Sequence[str]], offered: Mapping[str, str]
+) -> Finding | None:
+    """Where a tenant still relies on DSTU2 (registered, or in an order), or None. `offered`: its types, and what R4 gives instead."""
+    ordered = [name for name, pathways in orders.items() if "fhir-dstu2" in pathways]
+    if registration is None and not ordered:
+        return None
+    told = [f"registered by DSTU2 at {registration.fhir_base}"] if registration is not None else []
+    told += [f"DSTU2 is in the order for {', '.join(ordered)}"] if ordered else []
+    same = ", ".join(kind for kind, instead in offered.items() if kind == instead)
+    instead = [f"{instead} in place of {kind}" for kind, instead in offered.items() if kind != instead]
+    undo = [f"`millgate tenants order {tenant} {name} default`" for name in ordered]
+    return Finding(
+        "dstu2",
+        "warning",
+        "; ".join(told),
+        "the vendor has retired DSTU2: what comes by it alone may end without notice",
+        "; ".join([f"go over to R4, which gives {same} by the same names", *instead, *undo]) + ".",
+    )
+
+
 def of_address(fhir_base: str, private_allowed: bool) -> Finding:
     """Whether the address itself is one that calls may go to."""
     parts = urlsplit(fhir_base)

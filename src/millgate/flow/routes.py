@@ -64,11 +64,11 @@ class Routes:
         order = (*orders.get(declaration.name, ()), *self._routes)
         usable = [name for name in dict.fromkeys(order) if name in registered and name in self._routes]
         offering = tuple(name for name in usable if self._routes[name].offers(declaration.name))
-        if wanted is None or wanted == "all":
+        if wanted is None:
             return offering or (FHIR_R4,)
         chosen = next((name for name in self._routes if name == wanted), None)
         if chosen is None:
-            known = f"may be all, {', '.join(self._routes)}"
+            known = f"may be {', '.join(self._routes)}"
             raise FixRequest("invalid_request", f"pathway {known}", errors=[FieldProblem("pathway", "invalid", known)])
         if chosen not in registered:
             raise NotOffered(

@@ -19,6 +19,7 @@ from millgate.errors import FixRequest, NotOffered
 from millgate.flow.read import GetRequest, ListRequest
 from millgate.objects import OBJECTS
 from millgate.settings import Settings
+from millgate.surfaces.cli.doctor import _examine
 from millgate.surfaces.cli.pathways import add_beside, is_dstu2
 from millgate.surfaces.cli.registration import Given
 from tests.database import database_server, fresh_database_url
@@ -121,3 +122,17 @@ async def test_what_cannot_stand_beside_r4_is_refused(both: Both, hospital: dict
         ("--url", "another_tenant"),
         ("--persona", "not_offered"),
     ]
+
+
+async def test_the_doctor_says_where_dstu2_is_relied_on_and_what_r4_gives_instead(both: Both) -> None:
+    await both.app.store.tenants.set_order("mercy", "condition", ["fhir-dstu2"])
+    told = {one.check: one for one in await _examine(both.app, "mercy", aloud=False) if one.check.startswith("dstu2")}
+    assert told["dstu2"].result == "warning"
+    assert both.hospital["dstu2_base"] in told["dstu2"].saw
+    assert "order for condition" in told["dstu2"].saw
+    assert "millgate tenants order mercy condition default" in told["dstu2"].do
+    assert "MedicationRequest in place of MedicationOrder" in told["dstu2"].do
+    assert "MedicationRequest (those that are reported) in place of MedicationStatement" in told["dstu2"].do
+    await both.app.store.tenants.unregister("mercy", "system", "fhir-dstu2")
+    await both.app.store.tenants.set_order("mercy", "condition", [])
+    assert not [one for one in await _examine(both.app, "mercy", aloud=False) if one.check.startswith("dstu2")]

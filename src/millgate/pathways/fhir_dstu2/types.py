@@ -5,9 +5,11 @@ Source: FHIR R4's maps from DSTU2; Argonaut (care teams are care plans); Millenn
 
 from __future__ import annotations
 
+import csv
 import re
 from collections.abc import Iterable, Mapping
-from functools import lru_cache
+from functools import cache, lru_cache
+from importlib.resources import files
 from typing import Final
 
 from millgate.errors import NotOffered
@@ -41,6 +43,13 @@ def scopes_offered(interactions: Mapping[str, frozenset[str]]) -> tuple[str, ...
     """What a server that lists no scopes takes: `read` of each type that it offers, in the only form that SMART had in DSTU2's time."""
     kinds = [kind for kind, codes in sorted(interactions.items()) if kind in R4_TYPES and codes & {"read", "search-type"}]
     return tuple(f"{context}/{kind}.read" for context in _CONTEXTS for kind in kinds)
+
+
+@cache
+def successors() -> dict[str, str]:
+    """By type of DSTU2, what R4 of Millennium gives instead."""
+    text = files("millgate.pathways.fhir_dstu2").joinpath("tables/successors.csv").read_text("utf-8")
+    return {row["dstu2"]: row["r4"] for row in csv.DictReader(text.splitlines())}
 
 
 def _renamed(scope: str, names: Mapping[str, Iterable[str]]) -> list[str]:

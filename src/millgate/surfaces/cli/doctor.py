@@ -52,11 +52,18 @@ def doctor(
 
 async def _examine(app: App, name: str, *, aloud: bool) -> list[Finding]:
     from millgate.flow.diagnose import Doctor
+    from millgate.pathways.fhir_dstu2.types import successors
     from millgate.pathways.tls import look_at_tls
 
     found = []
     examiner = Doctor(
-        pathway=app.pathway, tenants=app.store.tenants, grants=app.store.grants, look_at_tls=look_at_tls, now=app.now
+        pathway=app.pathway,
+        tenants=app.store.tenants,
+        grants=app.store.grants,
+        look_at_tls=look_at_tls,
+        now=app.now,
+        dstu2=app.dstu2,
+        successors=successors(),
     )
     async for finding in examiner.examine(name):
         found.append(finding)
