@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 
-NAMES = ("read", "storm", "throttle", "normalize")
+NAMES = ("read", "summary", "storm", "throttle", "normalize")
 
 
 def main(wanted: list[str]) -> None:
