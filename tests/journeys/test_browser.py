@@ -136,7 +136,7 @@ async def test_the_reference_asks_nothing_of_the_network(people: People, screen:
     screen.on("requestfailed", lambda request: wrong.append(request.url))
     screen.on("pageerror", lambda error: wrong.append(str(error)))
     await screen.goto(f"{people.hospital.gateway}/docs", wait_until="networkidle")
-    await expect(screen.get_by_text("/authenticate", exact=True).first).to_be_visible()
+    await expect(screen.get_by_text("/authenticate", exact=True).first).to_be_visible(timeout=60_000)
     await expect(screen.get_by_text("/create_appointment", exact=True).first).to_be_visible()
     assert asked
     assert [url for url in asked if not url.startswith(people.hospital.gateway + "/")] == []
