@@ -7,11 +7,8 @@ from typing import Any
 
 import pytest
 
-from millgate.simulator.dstu2.surface import OFFERED
 from tests.simulator.conftest import TODAY, Open
 from tests.simulator.dstu2.conftest import Dstu2Bench
-
-_WITH_CONSENTS = pytest.mark.skipif("Contract" not in OFFERED, reason="the hospital has no consents in R4")
 
 
 async def found(dstu2: Dstu2Bench, search: str) -> list[dict[str, Any]]:
@@ -144,7 +141,6 @@ async def test_a_combined_patient_is_read_and_not_found(dstu2: Dstu2Bench) -> No
     assert (await dstu2.get(f"Person/{combined}")).json["active"] is False
 
 
-@_WITH_CONSENTS
 async def test_contracts_bring_along_whom_they_name(dstu2: Dstu2Bench) -> None:
     contract = await one_of(dstu2, "Contract", by="subject")
     (subject,), actor = contract["subject"], contract["actor"][0]["entity"]["reference"]
@@ -164,7 +160,6 @@ async def test_contracts_bring_along_whom_they_name(dstu2: Dstu2Bench) -> None:
     assert f"RelatedPerson/{same['id']}" == actor
 
 
-@_WITH_CONSENTS
 async def test_include_needs_the_scope_of_what_it_brings(dstu2: Dstu2Bench) -> None:
     bearer = (await dstu2.token("system/Contract.read system/Patient.read")).json["access_token"]
     patient = dstu2.bench.hospital.find_patients()[0]
@@ -172,7 +167,9 @@ async def test_include_needs_the_scope_of_what_it_brings(dstu2: Dstu2Bench) -> N
     assert (await dstu2.get(f"Contract?subject={patient}&_include=Contract:actor", bearer=bearer)).status == 403
 
 
-@pytest.mark.parametrize("resource_type", ["AllergyIntolerance", "Device", "Goal", "Immunization", "Procedure", "Condition"])
+@pytest.mark.parametrize(
+    "resource_type", ["AllergyIntolerance", "Device", "Goal", "Immunization", "Procedure", "RelatedPerson", "Condition"]
+)
 async def test_what_is_searched_can_be_read(dstu2: Dstu2Bench, resource_type: str) -> None:
     resource = await one_of(dstu2, resource_type)
     assert (await dstu2.get(f"{resource_type}/{resource['id']}")).json == resource

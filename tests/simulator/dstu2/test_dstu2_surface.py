@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from millgate.simulator.dstu2.surface import OFFERED
+from millgate.simulator.dstu2.types import TYPES, letters
 from millgate.simulator.options import read_options
 from tests.simulator.conftest import Open
-from tests.simulator.dstu2.conftest import SCOPES, Dstu2Bench
+from tests.simulator.dstu2.conftest import Dstu2Bench
 
 JSON_FHIR = "application/json+fhir; charset=utf-8"
 
@@ -256,4 +258,5 @@ def test_one_registration_is_for_one_release() -> None:
 
 
 def test_every_type_has_a_scope() -> None:
-    assert "system/MedicationOrder.read" in SCOPES.split()
+    assert set(OFFERED) == TYPES
+    assert all(letters(name) for name in OFFERED)

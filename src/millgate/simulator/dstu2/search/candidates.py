@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Protocol, cast
 
 from millgate.simulator.answers import bad_request
 from millgate.simulator.dstu2.records import Dstu2Records
@@ -17,10 +16,6 @@ from millgate.simulator.search.query import Query
 _TEAM_KINDS = {"longitudinal": "LA28865-6", "encounter": "LA27976-2"}
 _APPOINTMENT_TYPES = "/codeSet/14249"
 _CHART_KEYS = frozenset({"_id", "patient", "subject"})
-
-
-class _WithRelatives(Protocol):
-    def find_relatives(self, identifier: tuple[str | None, str]) -> list[str]: ...
 
 
 class Sources:
@@ -83,13 +78,9 @@ class Sources:
     def _related_persons(self, records: Records, query: Query) -> list[Record]:
         if "identifier" not in query.given or "_id" in query.given:
             return self._chart(records, query)
-        ids = self._relatives(query.first("identifier") or "")
+        ids = self._records.hospital.find_relatives(_token(query.first("identifier") or ""))
         found = (self._records.read("RelatedPerson", one) for one in ids)
         return [record for record in found if record is not None]
-
-    def _relatives(self, number: str) -> list[str]:
-        """The ids of the related persons with a number; a hospital without such persons is never asked."""
-        return cast(_WithRelatives, self._records.hospital).find_relatives(_token(number))
 
     def _contracts(self, records: Records, query: Query) -> list[Record]:
         """By the patient or the person who may look, each by id or by number; all that is given has to fit."""
@@ -100,7 +91,7 @@ class Sources:
             patients |= set(hospital.find_patients(identifier=_token(numbered)))
         actors = set(query.values("actor"))
         if numbered := query.first("actor.identifier"):
-            actors |= set(self._relatives(numbered))
+            actors |= set(hospital.find_relatives(_token(numbered)))
         if not patients:
             patients = {patient for one in actors if (patient := hospital.patient_of("RelatedPerson", one))}
         found = [record for patient in sorted(patients) for record in self._records.chart("Contract", patient)]
