@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from millgate.errors import FixRequest
 from millgate.flow.document_text import CONVERTIBLE, LONGEST, as_text, decoded
+from millgate.pathways.fhir_r4.binary_json import BinaryJson
 
 CDA = """<?xml version="1.0"?><ClinicalDocument xmlns="urn:hl7-org:v3"><title>Summary</title>
 <recordTarget><patientRole><patient><name><family>Hidden</family></name></patient></patientRole></recordTarget>
@@ -133,3 +136,25 @@ def test_whatever_comes_is_words_or_a_refusal(content: bytes, content_type: str,
         as_text(beginning + content, content_type).encode("utf-8", "replace")
     except FixRequest as error:
         assert error.code == "unsupported_media_type"
+
+
+@pytest.mark.parametrize(
+    ("name", "begins"),
+    [("binary-read-response-tr-json.json", "* Final Report *"), ("binary-read-response-communication.json", "---")],
+)
+def test_published_notes_have_words(corpus: Path, name: str, begins: str) -> None:
+    decoder = BinaryJson()
+    text = (corpus / "oracle-health-docs" / "r4" / name).read_bytes()
+    content = b"".join(decoder.feed(text[at : at + 1000]) for at in range(0, len(text), 1000))
+    decoder.close()
+    words = as_text(content, decoder.content_type)
+    assert words.startswith(begins)
+    assert "<" not in words
+
+
+def test_a_published_summary_has_words(corpus: Path) -> None:
+    decoder = BinaryJson()
+    content = decoder.feed((corpus / "oracle-health-docs" / "soarian-r4" / "binary-read-response-by-id.json").read_bytes())
+    decoder.close()
+    assert decoder.content_type == "application/hl7-v3+xml"
+    assert as_text(content, decoder.content_type).startswith("Summarization of Episode")

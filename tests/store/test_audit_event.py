@@ -98,3 +98,11 @@ def test_user_is_the_requestor_before_the_client() -> None:
 
 def test_other_actions_are_application_activity() -> None:
     assert audit_event(1, Entry(at=AT, request_id="r", action="operator", status=0))["type"]["code"] == "110100"
+
+
+def test_the_content_of_a_document_is_a_read_and_how_it_ended_an_activity() -> None:
+    begun = audit_event(1, Entry(at=AT, request_id="r-1", action="content", status=200, object="document", target_ids=("d-1",)))
+    assert (begun["action"], begun["subtype"][0]["code"]) == ("R", "read")
+    ended = Entry(at=AT, request_id="r-1", action="content.sent", status=200, code="caller_gone", target_ids=("d-1", "9 bytes"))
+    assert audit_event(2, ended)["outcomeDesc"] == "200 caller_gone"
+    assert audit_event(2, ended)["type"]["display"] == "Application Activity"

@@ -21,6 +21,7 @@ _ACTIONS: dict[str, tuple[dict[str, str], dict[str, str] | None, str]] = {
         "E",
     ),
     "read": (_REST, {"system": _INTERACTION, "code": "read", "display": "read"}, "R"),
+    "content": (_REST, {"system": _INTERACTION, "code": "read", "display": "read"}, "R"),
     "search": (_REST, {"system": _INTERACTION, "code": "search", "display": "search"}, "E"),
     "create": (_REST, {"system": _INTERACTION, "code": "create", "display": "create"}, "C"),
     "update": (_REST, {"system": _INTERACTION, "code": "update", "display": "update"}, "U"),
