@@ -422,7 +422,9 @@ def _show(facts: dict[str, Any], as_json: bool) -> None:
         elif name == "service_types":
             value = ", ".join(one["display"] or one["code"] for one in value)
         elif name == "registrations":
-            value = ", ".join(f"{one['persona']} ({one['client_id']}, {one['method']}, {one['pathway']})" for one in value if "client_id" in one)
+            value = ", ".join(
+                f"{one['persona']} ({one['client_id']}, {one['method']}, {one['pathway']})" for one in value if "client_id" in one
+            )
         elif name == "limit":
             value = told(value)
         elif name == "pathway_orders":
