@@ -21,6 +21,7 @@ V2_FORMS: dict[str, str] = {
     "CarePlan": "rs",
     "CareTeam": "rs",
     "ChargeItem": "crs",
+    "Communication": "crus",
     "Condition": "crus",
     "Consent": "rs",
     "Coverage": "cruds",
@@ -50,6 +51,7 @@ V2_FORMS: dict[str, str] = {
     "Schedule": "rs",
     "ServiceRequest": "rs",
     "Slot": "rus",
+    "Specimen": "rs",
 }
 CONTEXTS: dict[Persona, tuple[str, ...]] = {
     "system": ("system",),

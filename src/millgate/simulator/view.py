@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from html import escape
 
-from millgate.simulator.answers import Refused
+from millgate.simulator.answers import Refused, bad_request
 from millgate.simulator.authorization import Token, another_patient
 from millgate.simulator.records import Json, Record, Records
 from millgate.simulator.search.matching import at, reference_id
@@ -45,6 +45,8 @@ _CONTENT = ("code", "vaccineCode", "description", "type", "medicationCodeableCon
 _WITHOUT_CODE = frozenset({"Appointment", "CarePlan", "Encounter", "FamilyMemberHistory", "NutritionOrder", "ServiceRequest"})
 _ERROR_TIME = {"extension": [{"valueCode": "error", "url": "http://hl7.org/fhir/StructureDefinition/data-absent-reason"}]}
 _EVERY_SENSITIVE = 40
+# Source: fact sheet 3.1.
+_NO_ORIGINS_FOR_PATIENTS = frozenset({"Goal", "Procedure"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +88,9 @@ class View:
         return record
 
     def check_query(self, query: Query) -> None:
-        """Refused if a search names a patient whose records are not let through."""
+        """Refused if a search names a patient whose records are not let through, or asks for origins where portal users have none."""
+        if self.portal and query.revincludes and self.resource_type in _NO_ORIGINS_FOR_PATIENTS:
+            raise bad_request(f"_revinclude {query.revincludes[0]} is not supported")
         named = [*query.values("patient"), *query.values("subject")]
         if self.resource_type == "Patient":
             named += query.values("_id")

@@ -34,6 +34,7 @@ def everything(hospital: Hospital) -> Everything:
     found["Person"] = [resource for patient in ids if (resource := hospital.read("Person", patient))]
     asked = [each["id"] for each in found["QuestionnaireResponse"]]
     found["Questionnaire"] = [resource for each in asked if (resource := hospital.read("Questionnaire", each))]
+    found["Communication"] = list(hospital.communications())
     found["InsurancePlan"] = list(hospital.insurance_plans())
     found["Practitioner"] = list(hospital.practitioners())
     found["Location"] = list(hospital.locations())

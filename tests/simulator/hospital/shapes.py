@@ -19,7 +19,7 @@ TYPES = (
     "CarePlan", "CareTeam", "Goal", "Device", "ServiceRequest",
     "FamilyMemberHistory",
     "RelatedPerson", "Person", "Consent", "Coverage", "InsurancePlan",
-    "Account", "ChargeItem", "NutritionOrder", "Questionnaire", "QuestionnaireResponse",
+    "Account", "ChargeItem", "NutritionOrder", "Questionnaire", "QuestionnaireResponse", "Specimen", "Communication",
 )  # fmt: skip
 _REQUESTS = ("-create-", "-patch-", "-update-", "-operation-request")
 

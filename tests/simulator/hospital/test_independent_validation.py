@@ -28,7 +28,7 @@ def _as_the_library_takes_it(resource: dict[str, Any]) -> dict[str, Any]:
     return taken
 
 
-@pytest.mark.parametrize("kind", [*CHAPTER_TYPES, "Person", "InsurancePlan", "Questionnaire"])
+@pytest.mark.parametrize("kind", [*CHAPTER_TYPES, "Person", "InsurancePlan", "Questionnaire", "Communication"])
 def test_a_sample_of_each_type_is_valid(everything: Everything, kind: str) -> None:
     held = everything[kind]
     model = models.get_fhir_model_class(kind)

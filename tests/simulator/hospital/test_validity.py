@@ -48,6 +48,8 @@ _REQUIRED = {
     "NutritionOrder": ("status", "intent", "patient", "dateTime"),
     "Questionnaire": ("status", "item"),
     "QuestionnaireResponse": ("status", "questionnaire", "subject"),
+    "Specimen": ("type", "subject", "collection"),
+    "Communication": ("status", "category", "subject", "recipient", "payload"),
 }
 # As in the published examples.
 _WITHOUT_META = ("Account", "InsurancePlan", "Questionnaire", "QuestionnaireResponse")

@@ -22,6 +22,7 @@ from millgate.simulator.hospital.plan import Chart
 from millgate.simulator.hospital.procedures import Procedures
 from millgate.simulator.hospital.questionnaires import QuestionnaireResponses
 from millgate.simulator.hospital.relations import Relations
+from millgate.simulator.hospital.specimens import Specimens
 
 Chapter: TypeAlias = Callable[[Chart], Iterable[Resource]]
 
@@ -50,6 +51,7 @@ def chapters(house: House) -> dict[str, Chapter]:
         "Account": accounts.accounts,
         "ChargeItem": accounts.charge_items,
         "NutritionOrder": Diets(house).of_chart,
+        "Specimen": Specimens(house).of_chart,
         "QuestionnaireResponse": QuestionnaireResponses(house).of_chart,
     }
 
@@ -75,5 +77,6 @@ CHAPTER_TYPES = (
     "Account",
     "ChargeItem",
     "NutritionOrder",
+    "Specimen",
     "QuestionnaireResponse",
 )

@@ -60,6 +60,10 @@ class Charts:
         stays = tuple(long_stays(self._house, person)) if patient == self._heavy_patient else ()
         return Chart(person, problems, body, tuple(with_stays(self._visits.of(person, problems), stays)), stays)
 
+    def plan(self, patient: int) -> Chart:
+        """What a patient's resources are made from."""
+        return self._chart(patient)
+
     def flowsheet(self, patient: int) -> list[Resource]:
         """Outlines of the observations in the flowsheets of long stays, which are too many to be kept."""
         return self._flowsheet.outlines(patient) if patient == self._heavy_patient else []

@@ -17,6 +17,7 @@ from millgate.simulator.hospital.chart import Charts
 from millgate.simulator.hospital.coding import Coder, Resource
 from millgate.simulator.hospital.house import House
 from millgate.simulator.hospital.identifiers import draw_identifiers
+from millgate.simulator.hospital.messages import Messages
 from millgate.simulator.hospital.patient_record import PatientRecords
 from millgate.simulator.hospital.payors import InsurancePlans
 from millgate.simulator.hospital.people import Person, draw_person
@@ -75,6 +76,7 @@ class Hospital:
         heavy = heavy_patient_of(patients, self._person) if heavy_patient else None
         self.heavy_patient = numbers.person_id(heavy) if heavy is not None else None
         self._charts = Charts(house, self._bookings, self._person, heavy)
+        self._messages = Messages(house, patients, self._charts.plan)
         self._appointments = Appointments(seed, self._calendar, self._bookings, self._coder, self._person)
         fingerprint = f"{seed} {patients} {tenant} {today} {name} {time_zone} {index.program_fingerprint()}"
         self._index = index.Index(index_path, fingerprint)
@@ -112,6 +114,10 @@ class Hospital:
             case "Questionnaire":
                 held = self._read_from_chart("QuestionnaireResponse", resource_id)
                 return questionnaire(self._coder, resource_id) if held else None
+            case "Communication":
+                return self._messages.read(resource_id)
+            case "Binary" if (words := self._messages.binary(resource_id)) is not None:
+                return words
             case "InsurancePlan":
                 return self._plans.read(resource_id)
             case "Schedule":
@@ -147,6 +153,8 @@ class Hospital:
         if resource_type in CHAPTER_TYPES:
             patient = series.patient_in(resource_type, resource_id)
             return patient if patient is not None and patient < self.patient_count else None
+        if (patient := self._messages.patient_in(resource_id)) is not None and resource_type in ("Binary", "Communication"):
+            return patient
         if resource_type == "Binary":
             number = resource_id.partition("-")[2]
             return self._number_of("DocumentReference" if series.DOCUMENT.place(number) else "DiagnosticReport", number)
@@ -284,6 +292,10 @@ class Hospital:
 
     def organizations(self) -> Iterator[Resource]:
         return self._places.organization_resources()
+
+    def communications(self, practitioner_id: str | None = None) -> Iterator[Resource]:
+        """The messages that one of the staff has got, or all of them."""
+        return self._messages.to_practitioner(practitioner_id) if practitioner_id is not None else self._messages.all()
 
     def insurance_plans(self) -> Iterator[Resource]:
         return self._plans.resources()

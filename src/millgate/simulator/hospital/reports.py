@@ -13,6 +13,7 @@ from millgate.simulator.hospital.measuring import FIRST_REPORT, LAST_REPORT, Dra
 from millgate.simulator.hospital.narrative import narrative
 from millgate.simulator.hospital.observations import CEUUID_SYSTEM, Observations, event_source
 from millgate.simulator.hospital.people import Person
+from millgate.simulator.hospital.specimens import specimen_id
 from millgate.simulator.hospital.staff import Practitioner, Staff
 from millgate.simulator.hospital.tables import by_key
 from millgate.simulator.hospital.visits import Visit
@@ -57,6 +58,8 @@ class Reports:
         made["result"] = [
             {"reference": f"Observation/{self._observations.id_of(person, visit, each)}"} for each in drawing.measurements
         ]
+        if (person.index + visit.ordinal) % 5 == 0:
+            made["specimen"] = [{"reference": f"Specimen/{specimen_id(person.index, visit.ordinal, drawing)}"}]
         if drawing.panel.endswith("culture"):
             made["conclusion"] = str(drawing.measurements[0].value)
         made["presentedForm"] = self._forms(made, row["display"], ("text/plain", "application/xml"), drawing.moment)

@@ -60,6 +60,7 @@ CARE_PLAN = Series(17_460_000, 32)
 GOAL = Series(187_000_000, 32)
 DEVICE = Series(31_500_000, 4)
 DIET = Series(328_000_000, 32)
+SPECIMEN = Series(3_000_000_000, EVENTS_EACH)
 CHARGE = Series(321_000_000, 512)
 
 _OF_TYPE: dict[str, tuple[Series, ...]] = {
@@ -76,6 +77,7 @@ _OF_TYPE: dict[str, tuple[Series, ...]] = {
     "Device": (DEVICE,),
     "ServiceRequest": (SERVICE,),
     "NutritionOrder": (DIET,),
+    "Specimen": (SPECIMEN,),
     "ChargeItem": (CHARGE,),
 }
 _RELATED = re.compile(r"(?P<person>[0-9]+)-(?P<patient>[0-9]+)|E-[0-9]+-(?P<encounter>[0-9]+)", re.ASCII)

@@ -2,32 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, time
 
 from millgate.simulator.answers import bad_request
 from millgate.simulator.records import APPOINTMENT_HORIZON, Record, Records
+from millgate.simulator.search.billing import accounts, charge_items, coverages
 from millgate.simulator.search.dates import DateValue
+from millgate.simulator.search.finding import Source as Source
+from millgate.simulator.search.finding import by_id as by_id
+from millgate.simulator.search.finding import identifier_of
 from millgate.simulator.search.matching import at, in_category, reference_id
+from millgate.simulator.search.people import communications, consents, persons, related_persons
 from millgate.simulator.search.query import Query
 
 MOST_PATIENTS = 1000
 _APPOINTMENT_TYPES = "/codeSet/14249"
 _SCHEDULING_LOCATION = "https://fhir-ehr.cerner.com/r4/StructureDefinition/scheduling-location"
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """How candidates of one resource type are found, and which parameters need no second look after that."""
-
-    find: Callable[[Records, Query], Iterable[Record]]
-    seen_to: frozenset[str]
-
-
-def by_id(records: Records, query: Query, resource_type: str) -> list[Record]:
-    found = (records.read(resource_type, resource_id) for resource_id in query.values("_id"))
-    return [record for record in found if record is not None]
 
 
 def patients(records: Records, query: Query) -> list[Record]:
@@ -37,7 +28,7 @@ def patients(records: Records, query: Query) -> list[Record]:
         wanted = set(query.within) if wanted is None else wanted & query.within
     ids = records.hospital.find_patients(
         ids=sorted(wanted) if wanted is not None else None,
-        identifier=_identifier(query),
+        identifier=identifier_of(query),
         name=query.first("name"),
         family=query.first("family"),
         given=query.first("given"),
@@ -55,26 +46,11 @@ def patients(records: Records, query: Query) -> list[Record]:
     ]
 
 
-def _identifier(query: Query) -> tuple[str | None, str] | None:
-    """System (None for any) and value of the identifier that is looked for."""
-    given = query.first("identifier")
-    if given is None:
-        return None
-    if not given.rpartition("|")[2]:
-        raise bad_request("identifier must have a value")
-    return _token(given)
-
-
-def _token(given: str) -> tuple[str | None, str]:
-    system, _, value = given.rpartition("|")
-    return system or None, value
-
-
 def chart(resource_type: str) -> Callable[[Records, Query], list[Record]]:
     def find(records: Records, query: Query) -> list[Record]:
         if "_id" in query.given:
             return [record for record in by_id(records, query, resource_type) if not _is_combined(record)]
-        if resource_type == "Encounter" and (identifier := _identifier(query)) is not None:
+        if resource_type == "Encounter" and (identifier := identifier_of(query)) is not None:
             found = (records.read("Encounter", encounter_id) for encounter_id in records.hospital.find_encounters(identifier))
             return [record for record in found if record is not None]
         patient = query.first("patient") or query.first("subject")
@@ -196,89 +172,6 @@ def provenances(records: Records, query: Query) -> list[Record]:
     return [record for record in found if record is not None]
 
 
-def persons(records: Records, query: Query) -> list[Record]:
-    """Persons by their ids or by a number with its system; one that was combined into another only by its id."""
-    if "_id" in query.given:
-        return by_id(records, query, "Person")
-    identifier = _identifier(query)
-    found = (records.read("Person", patient_id) for patient_id in records.hospital.find_patients(identifier=identifier))
-    return [record for record in found if record is not None]
-
-
-def related_persons(records: Records, query: Query) -> list[Record]:
-    """Those of one encounter, or those at the level of a patient."""
-    if "_id" in query.given:
-        return by_id(records, query, "RelatedPerson")
-    if encounter := query.first("-encounter"):
-        patient = records.hospital.patient_of("Encounter", encounter)
-        found = records.chart("RelatedPerson", patient) if patient else []
-        return [record for record in found if record.id.startswith("E-") and record.id.endswith(f"-{encounter}")]
-    if patient := query.first("patient"):
-        return [record for record in records.chart("RelatedPerson", patient) if not record.id.startswith("E-")]
-    identifier = _identifier(query)
-    named = records.hospital.find_relatives(identifier) if identifier else []
-    return [record for record in (records.read("RelatedPerson", each) for each in named) if record is not None]
-
-
-def consents(records: Records, query: Query) -> list[Record]:
-    """By the patient or the person who may look, each by id or by number."""
-    if "_id" in query.given:
-        return by_id(records, query, "Consent")
-    hospital = records.hospital
-    if numbered := query.first("patient.identifier"):
-        return [each for p in hospital.find_patients(identifier=_token(numbered)) for each in records.chart("Consent", p)]
-    if patient := query.first("patient"):
-        return records.chart("Consent", patient)
-    actors = hospital.find_relatives(_token(query.first("actor.identifier") or "")) or [query.first("actor") or ""]
-    patients = {patient for actor in actors if (patient := hospital.patient_of("RelatedPerson", actor))}
-    of_patients = [each for patient in sorted(patients) for each in records.chart("Consent", patient)]
-    return [each for each in of_patients if reference_id(each.resource["provision"]["actor"][0]["reference"]) in actors]
-
-
-def coverages(records: Records, query: Query) -> list[Record]:
-    """Those of one encounter, or those of the patient alone."""
-    if encounter := query.first("-encounter"):
-        patient = records.hospital.patient_of("Encounter", encounter)
-        found = records.chart("Coverage", patient) if patient else []
-        return [record for record in found if encounter in _encounters_of(record)]
-    return [record for record in chart("Coverage")(records, query) if "_id" in query.given or not _encounters_of(record)]
-
-
-def _encounters_of(record: Record) -> set[str | None]:
-    """The encounters that stand in a record's extensions."""
-    return {reference_id(held) for held in at(record.resource, ["extension", "valueReference"])}
-
-
-_ACCOUNT_TYPES = {"-encounter": "guarantor-balance", "-guarantor": "financial-account", "patient": "statement"}
-
-
-def accounts(records: Records, query: Query) -> list[Record]:
-    """By an encounter, a guarantor or a patient; each of them has the one type of account that it finds."""
-    if "_id" in query.given:
-        return by_id(records, query, "Account")
-    name = next(each for each in _ACCOUNT_TYPES if each in query.given)
-    if query.first("type") != _ACCOUNT_TYPES[name]:
-        raise bad_request(f"type must be {_ACCOUNT_TYPES[name]} with {name}")
-    named = query.first(name) or ""
-    of = {"-encounter": "Encounter", "-guarantor": "RelatedPerson"}.get(name)
-    patient = records.hospital.patient_of(of, named) if of else named
-    found = records.chart("Account", patient) if patient else []
-    if name == "-encounter":
-        return [record for record in found if named in _encounters_of(record)]
-    if name == "-guarantor":
-        return [record for record in found if named in map(reference_id, at(record.resource, ["guarantor", "party"]))]
-    return found
-
-
-def charge_items(records: Records, query: Query) -> list[Record]:
-    """What was charged in an encounter or on an account."""
-    if "_id" in query.given:
-        return by_id(records, query, "ChargeItem")
-    encounter, account = query.first("context"), query.first("account")
-    patient = records.hospital.patient_of(*(("Encounter", encounter) if encounter else ("Account", account or "")))
-    return records.chart("ChargeItem", patient) if patient else []
-
-
 _TEAM_KINDS = {"longitudinal": "LA28865-6", "encounter": "LA27976-2"}
 
 
@@ -300,6 +193,7 @@ _SOURCES: dict[str, Source] = {
     "CareTeam": Source(care_teams, _CHART_KEYS),
     "Account": Source(accounts, _CHART_KEYS),
     "ChargeItem": Source(charge_items, _CHART_KEYS),
+    "Communication": Source(communications, _CHART_KEYS | {"recipient"}),
     "Consent": Source(consents, _CHART_KEYS),
     "Coverage": Source(coverages, _CHART_KEYS),
     "InsurancePlan": Source(listed("InsurancePlan"), frozenset({"_id"})),

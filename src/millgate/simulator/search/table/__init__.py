@@ -9,7 +9,7 @@ its nearer end; DiagnosticReport and DocumentReference come newest first.
 from __future__ import annotations
 
 from millgate.simulator.search.rules import SearchRule
-from millgate.simulator.search.table.answers import NUTRITION_ORDER, QUESTIONNAIRE, QUESTIONNAIRE_RESPONSE
+from millgate.simulator.search.table.answers import NUTRITION_ORDER, QUESTIONNAIRE, QUESTIONNAIRE_RESPONSE, SPECIMEN
 from millgate.simulator.search.table.calendar import APPOINTMENT, SCHEDULE, SLOT
 from millgate.simulator.search.table.care import CARE_PLAN, CARE_TEAM, DEVICE, GOAL, SERVICE_REQUEST
 from millgate.simulator.search.table.chart import DIAGNOSTIC_REPORT, ENCOUNTER, OBSERVATION, PATIENT
@@ -29,7 +29,7 @@ from millgate.simulator.search.table.problems import (
     IMMUNIZATION,
     PROCEDURE,
 )
-from millgate.simulator.search.table.relations import CONSENT, PERSON, RELATED_PERSON
+from millgate.simulator.search.table.relations import COMMUNICATION, CONSENT, PERSON, RELATED_PERSON
 
 RULES: dict[str, SearchRule] = {
     rule.resource_type: rule
@@ -41,6 +41,7 @@ RULES: dict[str, SearchRule] = {
         CARE_PLAN,
         CARE_TEAM,
         CHARGE_ITEM,
+        COMMUNICATION,
         CONDITION,
         CONSENT,
         COVERAGE,
@@ -70,5 +71,6 @@ RULES: dict[str, SearchRule] = {
         SCHEDULE,
         SERVICE_REQUEST,
         SLOT,
+        SPECIMEN,
     )
 }

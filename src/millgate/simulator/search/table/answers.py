@@ -1,4 +1,4 @@
-"""The rules of meals, forms and answers.
+"""The rules of meals, forms, answers, and specimens.
 
 Source: fact sheet 3.2; parameter documentation of the live CapabilityStatement, 2026-08. Not known, chosen here: the page sizes of
 NutritionOrder (20, at most 100).
@@ -30,3 +30,5 @@ QUESTIONNAIRE_RESPONSE = SearchRule(
     any_of=("_id", "patient"),
     parameters=(resource_id("QuestionnaireResponse"), patient(R4 + "QuestionnaireResponse-patient")),
 )
+
+SPECIMEN = SearchRule(resource_type="Specimen", any_of=("_id",), parameters=(resource_id("Specimen"),))

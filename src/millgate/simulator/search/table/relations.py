@@ -1,11 +1,12 @@
-"""The rules of the persons around patients, of patients as persons, and of consents.
+"""The rules of the persons around patients, of patients as persons, of consents, and of messages.
 
-Source: fact sheet 3.2; parameter documentation of the live CapabilityStatement, 2026-08.
+Source: fact sheet 3.2; parameter documentation of the live CapabilityStatement, 2026-08. Not known, chosen here: Communication has no
+`_count`, and pages of its known maximum of 1,000.
 """
 
 from __future__ import annotations
 
-from millgate.simulator.search.rules import Include, Needs, Parameter, SearchRule
+from millgate.simulator.search.rules import DateRule, Include, Needs, Page, Parameter, SearchRule
 from millgate.simulator.search.table.parts import PROVENANCE, R4, in_encounter, patient, resource_id, token
 
 _LEVEL = "-relationship-level"
@@ -80,5 +81,35 @@ CONSENT = SearchRule(
             definition=R4 + "Consent-actor.identifier",
             many=False,
         ),
+    ),
+)
+
+_MESSAGE = ("category", "recipient", "received", "-email-status")
+COMMUNICATION = SearchRule(
+    resource_type="Communication",
+    any_of=("_id", *_MESSAGE),
+    needs=tuple(Needs(name, (other,)) for name in _MESSAGE for other in _MESSAGE if other != name),
+    page=Page(default=1000, maximum=1000),
+    parameters=(
+        resource_id("Communication"),
+        token("category", "The kind of message.", "category.coding", definition=R4 + "Communication-category", many=False),
+        Parameter(
+            name="recipient",
+            kind="reference",
+            targets=("Practitioner", "Group"),
+            modifiers=frozenset({"Practitioner", "Group"}),
+            paths=("recipient",),
+            definition=R4 + "Communication-recipient",
+            about="Who has got it, as 'recipient:Practitioner' or 'recipient:Group'.",
+        ),
+        Parameter(
+            name="received",
+            kind="date",
+            paths=("received",),
+            dates=DateRule(single=frozenset({"ge"}), lower=frozenset({"ge"}), upper=frozenset({"le"}), time="always"),
+            definition=R4 + "Communication-received",
+            about="When it came, with 'ge' and a time, or 'ge' and 'le'.",
+        ),
+        token("-email-status", "The status of the message.", "extension.valueCodeableConcept.coding", many=False),
     ),
 )
