@@ -124,6 +124,11 @@ def test_references_under_the_base_become_relative_and_take_the_new_name() -> No
     assert decode_resource(body, base)["request"] == {"reference": "MedicationRequest/309"}
 
 
+def test_a_blank_behind_a_reference_belongs_to_nothing() -> None:
+    body = {"resourceType": "DocumentReference", "id": "1", "subject": {"reference": "Patient/FCC941D7 "}}
+    assert decode_resource(body)["subject"] == {"reference": "Patient/FCC941D7"}
+
+
 def test_an_address_of_content_is_not_rewritten() -> None:
     url = "https://fhir-ehr.cerner.com/dstu2/t1/Binary/X-1"
     body = {"resourceType": "DocumentReference", "id": "1", "content": [{"attachment": {"url": url}}]}

@@ -62,7 +62,11 @@ def system(uri: str) -> str:
 
 
 def reference(text: str) -> str:
-    """The reference with the type's name of R4: a medication order has the same id as the request that it is in R4."""
+    """The reference with the type's name of R4: a medication order has the same id as the request that it is in R4.
+
+    Blanks around it, as Soarian's have them, belong to no reference.
+    """
+    text = text.strip()
     match = _REFERENCE.fullmatch(text)
     if match is None or match["type"] not in RENAMED_TYPES:
         return text
