@@ -117,4 +117,4 @@ def test_commands_settings_and_codes_that_pages_name_do_exist() -> None:
             assert name.lower() in {*Settings.__struct_fields__, *ELSEWHERE}, f"{name_of(page)} names {PREFIX}{name}"
 
 
-ELSEWHERE = {"config", "simulator_client_secret", "corpus", "test_database_url"}  # read by no `Settings`
+ELSEWHERE = {"config", "simulator_client_secret", "corpus", "test_database_url", "url", "api_key"}  # read by no `Settings`

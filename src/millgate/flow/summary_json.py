@@ -15,6 +15,8 @@ import msgspec
 from millgate.canonical import json
 from millgate.errors import GatewayError
 from millgate.flow.chosen import ChosenSection, rank
+from millgate.flow.read import STALE
+from millgate.flow.read_request import Answer
 from millgate.flow.rendering import instant
 from millgate.flow.sections import LOINC, Part, Section
 from millgate.flow.summary import Standing, Walk, standing_of
@@ -27,10 +29,17 @@ UNSORTED: Final = {
 Tell = Callable[[GatewayError], object]
 
 
-def head(tenant: str, patient_id: str, patient: bytes, now: datetime) -> bytes:
-    """The beginning, up to the first section."""
-    told = {"object": "summary", "tenant": tenant, "patient_id": patient_id, "generated_at": instant(now)}
-    return json.encode(told)[:-1] + b',"patient":' + patient + b',"sections":['
+def head(tenant: str, patient_id: str, patient: Answer, now: datetime) -> bytes:
+    """The beginning, up to the first section: the patient, and how old that is."""
+    told = {
+        "object": "summary",
+        "tenant": tenant,
+        "patient_id": patient_id,
+        "generated_at": instant(now),
+        "freshness": {"from": patient.origin, "as_of": instant(patient.as_of)},
+        "warnings": [STALE] if patient.stale else [],
+    }
+    return json.encode(told)[:-1] + b',"patient":' + patient.body + b',"sections":['
 
 
 def tail(statuses: Sequence[str]) -> bytes:

@@ -95,6 +95,8 @@ Summary = msgspec.defstruct(
         ("tenant", str),
         ("patient_id", str),
         ("generated_at", Annotated[str, Meta(description="When the answer was begun.")]),
+        ("freshness", Annotated[Freshness, Meta(description="How old the patient's own data are; each section has its own.")]),
+        ("warnings", tuple[ListWarning, ...]),
         ("patient", Annotated[Patient, Meta(description="The patient.")]),
         ("sections", Annotated[tuple[SummarySection, ...], Meta(description="The sections, in the order of the IPS.")]),
         (
@@ -214,20 +216,21 @@ class Telling:
         self._wanted = wanted
         self._summarizer = Summarizer(app.reader, seconds=CALLS_OF_A_READ * app.settings.request_seconds, now=app.now)
         self._shown = Shown()
-        self._patient: Answer | None = None
+        self._patient: Answer
 
     async def open(self) -> None:
         """Read the patient. Raises GatewayError where that cannot be read: then there is nothing to lay out."""
-        answer = await self._summarizer.patient(self._session, self._wanted)
-        self._seen.calls, self._seen.origin = answer.calls, answer.origin
-        self._patient = answer
+        self._patient = await self._summarizer.patient(self._session, self._wanted)
+        self._seen.calls, self._seen.origin = self._patient.calls, self._patient.origin
 
     async def whole(self, form: str) -> Reply:
         """The answer that shows what is chosen of each section."""
         now, tenant = instant(self._now()), await self._door.app.authenticator.tenant_of(self._session)
         sections = await self._chosen()
-        patient = json.decode(self._body)
-        warnings = ["The source cannot be reached; the patient's data are older than was asked for."] if self._stale else []
+        patient = json.decode(self._patient.body)
+        warnings = (
+            ["The source cannot be reached; the patient's data are older than was asked for."] if self._patient.stale else []
+        )
         if form == HTML:
             made = page(patient, sections, tenant=tenant.name, now=now, warnings=warnings)
             headers = [NO_STORE, ("content-security-policy", POLICY), ("referrer-policy", "no-referrer")]
@@ -298,18 +301,10 @@ class Telling:
         return problem_of(error, self._asked.request_id)
 
     def _head(self) -> bytes:
-        return summary_json.head(self._session.tenant, self._wanted.patient_id, self._body, self._now())
+        return summary_json.head(self._session.tenant, self._wanted.patient_id, self._patient, self._now())
 
     def _now(self) -> datetime:
         return self._door.app.now()
-
-    @property
-    def _body(self) -> bytes:
-        return self._patient.body if self._patient is not None else b"null"
-
-    @property
-    def _stale(self) -> bool:
-        return self._patient is not None and self._patient.stale
 
 
 class Streamed(ASGIResponse):

@@ -83,7 +83,7 @@ def get(
     most = None if everything else limit
 
     async def work(gateway: Gateway) -> None:
-        listed = _pages(gateway, declaration, query, most)
+        listed = _pages(gateway, declaration, query | ({"include": "fhir"} if as_fhir else {}), most)
         if as_json or as_fhir:
             await _print_lines(listed, as_fhir)
         else:
@@ -183,13 +183,12 @@ class _WithResource(msgspec.Struct):
 async def _pages(
     gateway: Gateway, declaration: Declaration, query: Mapping[str, str], most: int | None
 ) -> AsyncIterator[list[msgspec.Raw]]:
-    """The objects page by page, each with its resource beside it; says at the end what people should know of them."""
+    """The objects page by page; says at the end what people should know of them."""
     count, cursor, told = 0, None, set[str]()
     while True:
         limit = PAGE if most is None else min(PAGE, most - count)
-        asked = {"limit": str(limit), "include": "fhir", **({"cursor": cursor} if cursor else query)}
-        if cursor and "max_age" in query:
-            asked["max_age"] = query["max_age"]
+        kept = {name: value for name, value in query.items() if name in ("include", "max_age")}
+        asked = {"limit": str(limit), **(kept | {"cursor": cursor} if cursor else query)}
         page = msgspec.json.decode(await gateway.get(f"/{declaration.plural}", asked), type=_Listed)
         for warning in page.warnings:
             line = f"warning: {warning.get('detail')} ({warning.get('code')})"
@@ -209,12 +208,7 @@ async def _print_lines(pages: AsyncIterator[list[msgspec.Raw]], as_fhir: bool) -
     """A line for each object as it came, digit for digit; or for its resource."""
     async for items in pages:
         for item in items:
-            if as_fhir:
-                _line(bytes(msgspec.json.decode(item, type=_WithResource).fhir))
-            else:
-                fields = msgspec.json.decode(item, type=dict[str, msgspec.Raw])
-                fields.pop("fhir", None)
-                _line(msgspec.json.encode(fields))
+            _line(bytes(msgspec.json.decode(item, type=_WithResource).fhir if as_fhir else item))
 
 
 async def _print_rows(pages: AsyncIterator[list[msgspec.Raw]], declaration: Declaration) -> None:
