@@ -225,11 +225,12 @@ def known(stack: Stack) -> dict[str, Any]:  # noqa: F811 - the fixture
 
     async def find(caller: Caller) -> dict[str, Any]:
         slots = await free_slots(caller)
+        having = {plural: await patient_having(caller, plural) for plural in OF_SOME}
         for letter in "SMJBCDHRWGLPTAEFKNOV":
             for one in await caller.all("/patients", family=letter):
                 charts = [await caller.get(f"/{plural}", patient_id=one["id"], limit=1) for plural in CHARTS]
                 if all(said.json["data"] for said in charts):
-                    return {"patient": one, "slots": slots}
+                    return {"patient": one, "slots": slots, "having": having}
         raise AssertionError("the hospital has no patient with a chart")
 
     found: dict[str, Any] = with_caller(stack, new_session(stack), find)
@@ -239,12 +240,26 @@ def known(stack: Stack) -> dict[str, Any]:  # noqa: F811 - the fixture
 CHARTS = ("encounters", "observations", "diagnostic_reports", "appointments", "medication_requests", "medication_administrations")
 
 
+async def patient_having(caller: Caller, plural: str) -> str:
+    """The id of a patient who has such objects."""
+    for letter in "SMJBCDHRWGLPTAEFKNOV":
+        for one in await caller.all("/patients", family=letter):
+            if (await caller.get(f"/{plural}", patient_id=one["id"], limit=1)).json["data"]:
+                return str(one["id"])
+    raise AssertionError(f"the hospital has no patient with {plural}")
+
+
+# What few patients have: each of these is asked of a patient who has it.
+OF_SOME = ("related_persons", "coverages", "consents", "nutrition_orders", "questionnaire_responses")
+
+
 def queries(known: dict[str, Any]) -> dict[str, dict[str, str]]:
     """A search for each object that finds something."""
     slot = next(one for one in known["slots"] if "practitioner" in one and "location" in one)
     return {
         "patients": {"family": known["patient"]["name"]["family"]},
         **{plural: {"patient_id": known["patient"]["id"]} for plural in CHARTS},
+        **{plural: {"patient_id": known["having"][plural]} for plural in OF_SOME},
         "schedules": {"ids": slot["schedule_id"]},
         "slots": {"from": window()["from_"], "to": window()["to"]},
         "practitioners": {"ids": slot["practitioner"]["id"]},
@@ -254,7 +269,7 @@ def queries(known: dict[str, Any]) -> dict[str, dict[str, str]]:
 
 
 # Objects whose resources the simulated hospital keeps, and finds in a search.
-KEPT = ("patients", *CHARTS, "schedules", "slots", "practitioners", "locations", "organizations")
+KEPT = ("patients", *CHARTS, *OF_SOME, "schedules", "slots", "practitioners", "locations", "organizations")
 
 
 @pytest.mark.parametrize("plural", KEPT)
