@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -95,6 +96,8 @@ def test_wild_resources(kind: str, data: st.DataObject) -> None:
     assert resource == before
     assert encode_object(BY_RESOURCE_TYPE[kind].normalize(copy.deepcopy(before), CONTEXT)) == encoded
     assert decode(encoded)["id"] == "1"
+    shown = BY_RESOURCE_TYPE[kind].normalize(resource, replace(CONTEXT, include_fhir=True)).fhir
+    assert encode_object(BY_RESOURCE_TYPE[kind].normalize(decode(encode(shown)), CONTEXT)) == encoded
     assert set(made.absent.values()) <= {"unknown", "masked", "not-asked"}
     assert all(isinstance(patient, str) for patient in patients_of(resource))
     assert all(isinstance(kind, str) and isinstance(value, str) for kind, value in terms_of(resource))
