@@ -22,7 +22,7 @@ import pytest
 from tests.journeys import processes
 from tests.journeys.calling import Caller
 
-LINE = {"gateway", "simulator", "api_key", "tenant", "data_dir", "pid", "chart", "users"}
+LINE = {"gateway", "simulator", "api_key", "tenant", "data_dir", "pid", "chart", "users", "heavy_patient"}
 STOP_S = 10  # a person waits that long at most
 GONE_S = 10
 
