@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from millgate.flow.cursor import Place
+from millgate.errors import FixRequest
+from millgate.flow.cursor import LONGEST, Cursors, Holder, Place
 from millgate.flow.read_request import Answer, Form, ListRequest
 from millgate.flow.shelf import Shelved
-from millgate.flow.stretch import stretch_of
+from millgate.flow.stretch import MOST_MARKED, stretch_of
 from millgate.objects import OBJECTS
 from tests.flow.ward import NOW, SESSION, Journeys, Ward, appointment
 
@@ -60,6 +62,28 @@ def test_a_page_that_lost_what_was_shown_is_told_to_have_changed() -> None:
 
 def test_a_page_that_grew_at_its_end_only_is_the_same_so_far() -> None:
     assert walk([["a", "b", "c"], ["a", "b", "c", "d"]], 2) == (["a", "b", "c", "d"], [False, False])
+
+
+def test_a_giant_page_is_walked_to_its_end_with_cursors_of_a_bounded_length() -> None:
+    names = [f"record-{number}" for number in range(1600)]
+    page, place, shown, longest = page_of(names), START, [], 0
+    cursors, holder = Cursors(bytes(range(64))), Holder("mercy", "https://x/r4/t", "c", "condition", None)
+    while place is not None:
+        stretch = stretch_of(page, cursors.open(cursors.seal(place, holder, NOW), holder, NOW), 200)
+        longest = max(longest, len(cursors.seal(place, holder, NOW)))
+        shown += [page.ids[at] for at in stretch.chosen]
+        place = stretch.following  # type: ignore[assignment]
+    assert shown == names
+    assert longest < LONGEST // 2
+
+
+def test_a_giant_page_that_changed_is_not_gone_on_with() -> None:
+    names = [f"record-{number}" for number in range(MOST_MARKED + 200)]
+    place = START
+    while place.offset <= MOST_MARKED:
+        place = stretch_of(page_of(names), place, 100).following  # type: ignore[assignment]
+    with pytest.raises(FixRequest, match="begin again"):
+        stretch_of(page_of(["new", *names]), place, 100)
 
 
 def test_a_cursor_of_an_older_release_is_taken_at_its_word() -> None:
