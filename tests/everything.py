@@ -58,8 +58,7 @@ def main(arguments: Sequence[str]) -> None:
     with separate_postgresql() as url:
         step(
             "tests, on a PostgreSQL by URL",
-            # One process: readers of the feeds stop before the oldest transaction of the whole server, another test's database included.
-            ("python", "-m", "pytest", *BY_URL),
+            ("python", "-m", "pytest", "-n", "2", "--dist", "loadfile", *BY_URL),
             {"MILLGATE_TEST_DATABASE_URL": url},
         )
 
