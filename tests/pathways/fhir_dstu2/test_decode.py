@@ -211,3 +211,21 @@ def test_wild_elements_never_break_it(data: st.DataObject) -> None:
         assert json.encode(decode(body)) == json.encode(decode(body))
     except GatewayError:
         pass
+
+
+def test_race_has_us_cores_system_in_both_of_its_forms_and_an_unknown_one_is_a_category() -> None:
+    known = {"system": "http://hl7.org/fhir/v3/Race", "code": "2028-9", "display": "Asian"}
+    unknown = {"system": "http://hl7.org/fhir/v3/NullFlavor", "code": "UNK", "display": "Unknown"}
+    old = {"url": "http://hl7.org/fhir/StructureDefinition/us-core-race", "valueCodeableConcept": {"coding": [known, unknown]}}
+    argonaut = {
+        "url": "http://fhir.org/guides/argonaut/StructureDefinition/argo-race",
+        "extension": [{"url": "ombCategory", "valueCoding": coding} for coding in (known, unknown)],
+    }
+    for extension in (old, argonaut):
+        (race,) = decode_resource({"resourceType": "Patient", "id": "1", "extension": [extension]})["extension"]
+        assert race["url"] == "http://hl7.org/fhir/us/core/StructureDefinition/us-core-race"
+        found = [(part["url"], part["valueCoding"]["system"]) for part in race["extension"] if "valueCoding" in part]
+        assert found == [
+            ("ombCategory", "urn:oid:2.16.840.1.113883.6.238"),
+            ("ombCategory", "http://terminology.hl7.org/CodeSystem/v3-NullFlavor"),
+        ]

@@ -18,7 +18,6 @@ RENAMED_TYPES = {"MedicationOrder": "MedicationRequest", "ProcedureRequest": "Se
 _REFERENCE = re.compile(r"(?P<before>(?:https?://[^\s?#]+/)?)(?P<type>[A-Z][A-Za-z]+)/(?P<after>[^\s?#]+)")
 _V2, _V3 = re.compile(r"http://hl7\.org/fhir/v2/(?:vs/)?(\d{4})"), re.compile(r"http://hl7\.org/fhir/v3/(?:vs/)?([A-Za-z]+)")
 _REPEAT = {"durationUnits": "durationUnit", "periodUnits": "periodUnit", "boundsQuantity": "boundsDuration"}
-_RACE = "urn:oid:2.16.840.1.113883.6.238"
 
 
 def modernized(value: Any) -> Any:
@@ -101,7 +100,7 @@ def _extension(new: Element) -> Element:
     concept = new.get("valueCodeableConcept")
     if url not in (RACE, ETHNICITY) or not isinstance(concept, dict):
         return {**new, "url": url}
-    codings = [_race(coding) for coding in listed(concept.get("coding")) if isinstance(coding, dict)]
+    codings = [coding for coding in listed(concept.get("coding")) if isinstance(coding, dict)]
     words = concept.get("text") or next((coding["display"] for coding in codings if coding.get("display")), None)
     parts: list[Element] = [{"url": _part(coding), "valueCoding": coding} for coding in codings]
     return {"url": url, "extension": parts + ([{"url": "text", "valueString": words}] if words else [])}
@@ -117,14 +116,9 @@ def _spread(extension: Any) -> list[Any]:
     return as_code + listed(kept("Patient", "birthSex", concept)["extension"])
 
 
-# The categories of the Office of Management and Budget; all other codes are detailed. Source: US Core 6.1.0, omb-race-category.
-_CATEGORIES = frozenset({"1002-5", "2028-9", "2054-5", "2076-8", "2106-3", "2135-2", "2186-5"})
-
-
-def _race(coding: Element) -> Element:
-    return (
-        {**coding, "system": _RACE} if coding.get("system") in (f"{TERMINOLOGY}v3-Race", f"{TERMINOLOGY}v3-Ethnicity") else coding
-    )
+# The categories of the Office of Management and Budget, and that it is not known; all other codes are detailed.
+# Source: US Core 6.1.0, omb-race-category.
+_CATEGORIES = frozenset({"1002-5", "2028-9", "2054-5", "2076-8", "2106-3", "2135-2", "2186-5", "ASKU", "UNK"})
 
 
 def _part(coding: Element) -> str:

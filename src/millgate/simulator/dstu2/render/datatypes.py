@@ -15,6 +15,7 @@ Json = dict[str, Any]
 DATA_ABSENT = "http://hl7.org/fhir/StructureDefinition/data-absent-reason"
 _ARGONAUT = "http://fhir.org/guides/argonaut/StructureDefinition/argo-"
 _US_CORE = "http://hl7.org/fhir/us/core/StructureDefinition/us-core-"
+_RACE_CODES = "urn:oid:2.16.840.1.113883.6.238"
 _RACE, _ETHNICITY = _US_CORE + "race", _US_CORE + "ethnicity"
 _R4, _DSTU2 = (f"https://fhir-ehr.cerner.com/{release}/StructureDefinition/" for release in ("r4", "dstu2"))
 # The extensions that the vendor's DSTU2 pages and bodies show, by their R4 names.
@@ -94,7 +95,9 @@ def _extension(extension: Json) -> Json:
         return {**aged({key: member for key, member in extension.items() if key != "url"}), "url": _EXTENSIONS[url]}
     own = "http://hl7.org/fhir/v3/" + ("Race" if url == _RACE else "Ethnicity")
     parts = [
-        {**part, "valueCoding": {**part["valueCoding"], "system": own}} if "system" in part.get("valueCoding", {}) else part
+        {**part, "valueCoding": {**part["valueCoding"], "system": own}}
+        if part.get("valueCoding", {}).get("system") == _RACE_CODES  # an unknown one is of another system
+        else part
         for part in extension["extension"]
     ]
     return {"url": _EXTENSIONS[url], "extension": [aged(part) for part in parts]}
